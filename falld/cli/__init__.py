@@ -1,0 +1,64 @@
+"""The command line: one module a verb, imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from typing import Any
+
+import click
+
+import falld
+from falld.errors import FalldError
+
+VERBS = {
+    "demo": "A fall on its way to an acknowledged alert, on this machine.",
+    "hub": "The monitoring hub: receive, commit, acknowledge, list.",
+    "learn": "Train and judge detectors.",
+    "replay": "Run the detector over recordings.",
+    "run": "The daemon: from wearables to acknowledged alerts.",
+    "simulate": "Make recordings from a simulated body.",
+}
+"""Each is `command` in the module of its name; told here too, so that help imports none of them."""
+UNUSABLE = 2
+"""Exit status where something was asked for that cannot be done, as click's for a wrong option."""
+
+
+class Verbs(click.Group):
+    """Knows its verbs by name alone: numpy, ONNX and the rest cost seconds on a small computer."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(f"falld.cli.{cmd_name}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"falld.cli.{cmd_name}.command is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(VERBS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """A `FalldError` is one line a problem on stderr, and no traceback."""
+        try:
+            return super().invoke(ctx)
+        except FalldError as error:
+            for line in str(error).splitlines():
+                click.echo(f"error: {line}", err=True)
+            ctx.exit(UNUSABLE)
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(falld.__version__, prog_name="falld")
+@click.option("-v", "--verbose", count=True, help="Log every detail.")
+@click.option("-q", "--quiet", count=True, help="Log less; twice: only what went wrong.")
+def main(verbose: int, quiet: int) -> None:
+    """A fall alarm: samples of a wearable in, acknowledged alerts out."""
+    levels = (logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
+    level = levels[max(0, min(len(levels) - 1, 2 + verbose - quiet))]
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s", force=True)

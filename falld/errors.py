@@ -1,0 +1,20 @@
+"""Errors that a person can mend."""
+
+
+class FalldError(Exception):
+    """Something is wrong at a place that has a name, and there is something to do about it.
+
+    Args:
+        where: file and line, recording, topic or key.
+        what: what is wrong there.
+        remedy: what the reader can do.
+    """
+
+    def __init__(self, where: str, what: str, remedy: str) -> None:
+        super().__init__(where, what, remedy)
+        self.where = where
+        self.what = what
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}; {self.remedy}"
