@@ -1,0 +1,1 @@
+"""Falls and daily activities from body segment kinematics: no figure of detection quality may come from here."""
