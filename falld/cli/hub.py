@@ -1,0 +1,174 @@
+"""The reference monitoring hub."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+from pydantic import SecretStr
+
+from falld.alert.clock import utc_now
+from falld.alert.draft import Answer
+from falld.alert.message import utc_text
+from falld.alert.topics import hub_status
+from falld.config.secret import Secret
+from falld.hub.service import Hub
+from falld.hub.show import Event, as_json
+from falld.hub.store import Entry, Store
+from falld.publish.broker import Broker
+from falld.publish.link import LinkState
+from falld.publish.worker import Worker
+
+PASSWORD_VARIABLE = "FALLD_MQTT_PASSWORD"
+
+
+def _default_store() -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state, "falld", "hub.db")
+
+
+def _store_option(help_text: str) -> Callable[[Any], Any]:
+    return click.option(
+        "--store",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        envvar="FALLD_HUB_STORE",
+        help=help_text,
+    )
+
+
+def _hub_id(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    try:
+        hub_status(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+@click.group(invoke_without_command=True)
+@click.option("--broker", "address", default="mqtt://127.0.0.1", show_default=True, metavar="URL",
+              help="mqtt://user@host:port, or with TLS mqtts://user@host:port.")  # fmt: skip
+@click.option("--password-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help=f"Holds the password alone; else ${PASSWORD_VARIABLE}.")  # fmt: skip
+@click.option("--ca-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Authority that signed the broker's certificate; else those of the system.")  # fmt: skip
+@click.option("--name", default="hub", show_default=True, callback=_hub_id, metavar="HUBID", help="This hub's id.")
+@_store_option("Where alerts are kept; else ~/.local/state/falld/hub.db.")
+@click.option("--json", "as_jsonl", is_flag=True, help="One JSON object a line.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    address: str,
+    password_file: Path | None,
+    ca_file: Path | None,
+    name: str,
+    store: Path | None,
+    as_jsonl: bool,
+) -> None:
+    """Receive alerts of all homes, commit them, acknowledge them and show them.
+
+    Runs until interrupted. A password is never given on the command line.
+    """
+    ctx.obj = store
+    if ctx.invoked_subcommand is None:
+        broker = Broker.at(address, password=_password(password_file), ca_file=ca_file)
+        asyncio.run(_serve(broker, name, store or _default_store(), as_jsonl))
+
+
+@command.command("list")
+@_store_option("Where the hub keeps its alerts.")
+@click.option("--json", "as_jsonl", is_flag=True, help="One JSON object a line.")
+@click.pass_obj
+def list_alerts(group_store: Path | None, store: Path | None, as_jsonl: bool) -> None:
+    """List the alerts, oldest first; also while the hub runs."""
+    opened = Store.open(store or group_store or _default_store(), create=False)
+    with contextlib.closing(opened):
+        for entry in opened.entries():
+            click.echo(json.dumps(_entry(entry)) if as_jsonl else _entry_line(entry))
+
+
+@command.command()
+@click.argument("alert_id")
+@click.argument("response", type=click.Choice(get_args(Answer)))
+@click.option("--by", required=True, metavar="ID", help="Who says so; opaque, at most 64 characters.")
+@click.option("--home", metavar="ID", help="Needed only where several homes have an alert of this id.")
+@_store_option("Where the hub keeps its alerts.")
+@click.pass_obj
+def respond(
+    group_store: Path | None, alert_id: str, response: Answer, by: str, home: str | None, store: Path | None
+) -> None:
+    """Answer an alert. The answer is kept, and the running hub tells it to the home within a second."""
+    if not 1 <= len(by) <= 64:
+        raise click.BadParameter("1 to 64 characters are wanted", param_hint="--by")
+    opened = Store.open(store or group_store or _default_store(), create=False)
+    with contextlib.closing(opened):
+        reply = opened.respond(alert_id, response, by, utc_now(), home)
+    click.echo(f"{response} to alert {alert_id} of home {reply.home} is kept, and on its way when the hub runs")
+
+
+def _password(file: Path | None) -> SecretStr | None:
+    if file is not None:
+        return Secret.in_file(file).read()
+    return Secret.in_environment(PASSWORD_VARIABLE).read() if os.environ.get(PASSWORD_VARIABLE) else None
+
+
+async def _serve(broker: Broker, name: str, path: Path, as_jsonl: bool) -> None:
+    """Until SIGINT or SIGTERM."""
+
+    def show(event: Event) -> None:
+        click.echo(json.dumps(as_json(event)) if as_jsonl else event.line())
+
+    said = ""
+
+    def state(link: LinkState) -> None:
+        nonlocal said
+        up = f"{broker.where}: connected with MQTT {link.protocol}"
+        now = str(link.fault) if link.fault is not None else up
+        if now != said:
+            said = now
+            click.echo(now, err=True)
+
+    call = Worker("falld-hub-store")
+    try:
+        store = await call(Store.open, path)
+        try:
+            serving = asyncio.ensure_future(Hub(broker, name, store, call, show=show, on_state=state).run())
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+            with contextlib.suppress(asyncio.CancelledError):
+                await serving
+        finally:
+            await call(store.close)
+    finally:
+        call.close()
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    latest = entry.latest
+    return {
+        "home": entry.home,
+        "alert_id": entry.alert_id,
+        "kind": latest.kind if latest else None,
+        "wearer": latest.wearer if latest else None,
+        "state": entry.standing.state,
+        "last_seq": entry.standing.last_seq,
+        "raised_by": entry.standing.raised_by,
+        "open": entry.open,
+        "responses": [{"response": r.response, "by": r.by, "utc": utc_text(r.utc)} for r in entry.replies],
+    }
+
+
+def _entry_line(entry: Entry) -> str:
+    latest = entry.latest
+    state = entry.standing.state.upper() if entry.open else entry.standing.state
+    what = f"{latest.kind} of {latest.wearer}" if latest else "unreadable"
+    answers = ", ".join(f"{r.response} by {r.by}" for r in entry.replies) or "no response"
+    line = f"{entry.alert_id} {state:9} {what} in home {entry.home}, {answers}"
+    return "".join(c if c.isprintable() else "?" for c in line)

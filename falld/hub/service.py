@@ -1,0 +1,291 @@
+"""The reference monitoring hub: receives, commits, acknowledges, raises what fell silent, passes responses on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from falld.alert.clock import boottime, utc_now
+from falld.alert.topics import Topics, every_home, hub_beat, hub_status, locate
+from falld.alert.wire import Ack, Alert, Beat, Health, HubStatus, Response, Status, WireError, parse
+from falld.hub.show import Event, HomeChange, ResponseSent, of_message, of_silence
+from falld.hub.store import Incoming, Receipt, Reply, Store
+from falld.hub.waits import Waits
+from falld.publish.backoff import Backoff
+from falld.publish.broker import Broker
+from falld.publish.connection import Outgoing, Timing
+from falld.publish.faults import LinkDown
+from falld.publish.link import Link, LinkState
+from falld.publish.worker import Call
+
+BEAT_S = 30.0
+POLL_S = 0.5
+"""`falld hub respond` writes into the store; a person does not notice half a second."""
+REFUSED_S = 15.0
+"""A broker that refuses a response does so again until somebody changes its access list."""
+BATCH = 256
+"""Messages to a transaction: a sync of 10 ms then bears 25 000 a second, more than a broker delivers."""
+QUEUE = 10_000
+"""Messages that wait for the disk, 80 MB at most. What is more is not acknowledged, so its home sends it again."""
+HOMES = 10_000
+"""Homes whose last word is remembered, to tell of changes alone."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class HubCounters:
+    """What came and went since the start."""
+
+    new: int = 0
+    copies: int = 0
+    conflicts: int = 0
+    """Known keys with other content; the first stands."""
+    unreadable: int = 0
+    """Valid keys with a message that is none: kept and raised."""
+    invalid: int = 0
+    """No valid key, or no message of falld/v1 at all: not acknowledged."""
+    overrun: int = 0
+    """The disk was too slow: not acknowledged."""
+    acks: int = 0
+
+
+class _Received(NamedTuple):
+    home: str
+    topic: str
+    payload: bytes
+
+
+class Hub:
+    """A monitoring hub on one broker.
+
+    Args:
+        name: the hub's id; with it the client id `falld-hub-<name>`.
+        store: it is used through `call` alone.
+        call: runs the store's methods on the thread that opened it.
+        show: told what a responder has to know, in order.
+        now: seconds of a clock that does not go back.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        name: str,
+        store: Store,
+        call: Call,
+        *,
+        show: Callable[[Event], None],
+        on_state: Callable[[LinkState], None] = lambda state: None,
+        now: Callable[[], float] = boottime,
+        utc: Callable[[], datetime] = utc_now,
+        beat_s: float = BEAT_S,
+        poll_s: float = POLL_S,
+        backoff: Backoff | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        self.counters = HubCounters()
+        self._name = name
+        self._store = store
+        self._call = call
+        self._show = show
+        self._now = now
+        self._utc = utc
+        self._beat_s = beat_s
+        self._poll_s = poll_s
+        self._received: asyncio.Queue[_Received] = asyncio.Queue(QUEUE)
+        self._born: asyncio.Queue[str] = asyncio.Queue(QUEUE)
+        self._waits = Waits()
+        self._waits_changed = asyncio.Event()
+        self._homes: dict[str, HomeChange] = {}
+        self._link = Link(
+            broker,
+            f"falld-hub-{name}",
+            will=(hub_status(name), HubStatus(hub=name, online=False).payload()),
+            birth=lambda: [
+                Outgoing(hub_status(name), HubStatus(hub=name, online=True).payload(), retain=True),
+                Outgoing(hub_beat(name), Beat(hub=name, utc=utc()).payload()),
+            ],
+            subscribe=[every_home("alert"), every_home("status"), every_home("health")],
+            on_message=self._message,
+            on_state=on_state,
+            backoff=backoff,
+            timing=timing,
+        )
+
+    @property
+    def link(self) -> LinkState:
+        return self._link.state
+
+    async def run(self) -> None:
+        """Until cancelled.
+
+        Raises:
+            StoreError: the disk does not do its part; nothing more is acknowledged.
+        """
+        self._waits.resume(await self._call(self._store.waiting), self._now(), self._utc())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._link.run())
+                tasks.create_task(self._beat())
+                tasks.create_task(self._raise_silent())
+                tasks.create_task(self._pass_responses_on())
+                tasks.create_task(self._remind())
+                await self._take_in()
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    def _message(self, topic: str, payload: bytes, retain: bool) -> None:
+        place = locate(topic)
+        if place is None or place.home is None:
+            self.counters.invalid += 1
+            return
+        try:
+            match place.name:
+                case "alert":
+                    self._received.put_nowait(_Received(place.home, topic, payload))
+                case "status":
+                    self._home_status(place.home, parse(Status, payload, topic))
+                case "health":
+                    self._home_health(place.home, parse(Health, payload, topic))
+        except asyncio.QueueFull:
+            self.counters.overrun += 1
+        except WireError as error:
+            self._invalid(error)
+
+    async def _take_in(self) -> None:
+        """Commit what came, in one transaction for all that waits, and only then acknowledge it."""
+        while True:
+            waiting = [await self._received.get()]
+            while len(waiting) < BATCH and not self._received.empty():
+                waiting.append(self._received.get_nowait())
+            messages = [message for one in waiting if (message := self._read(one)) is not None]
+            utc = self._utc()
+            receipts = await self._call(self._store.commit, messages, utc)
+            for message, receipt in zip(messages, receipts, strict=True):
+                self._account(message, receipt, utc)
+            await asyncio.gather(*(self._acknowledge(message) for message in messages))
+
+    def _read(self, received: _Received) -> Incoming | None:
+        try:
+            return Incoming.read(received.home, received.payload, received.topic)
+        except WireError as error:
+            self._invalid(error)
+            return None
+
+    def _account(self, message: Incoming, receipt: Receipt, utc: datetime) -> None:
+        where = f"home {message.home}, alert {message.key.alert_id}, seq {message.key.seq}"
+        if receipt.outcome == "copy":
+            self.counters.copies += 1
+            return
+        if receipt.outcome == "conflict":
+            self.counters.conflicts += 1
+            log.warning("%s: came again and says something else; the first stands", where)
+            return
+        self.counters.new += 1
+        if message.alert is None:
+            self.counters.unreadable += 1
+            log.warning("%s: cannot be read, so it is kept and raised", where)
+        home, alert_id = message.home, message.key.alert_id
+        if receipt.before is not None and receipt.after == receipt.before:
+            return  # an older seq after a newer one
+        if receipt.after.wait_s is None:
+            self._waits.end(home, alert_id)
+        elif receipt.after.wait_seq == message.key.seq:
+            self._waits.set(home, alert_id, self._now() + receipt.after.wait_s)
+        self._waits_changed.set()
+        self._show(of_message(utc, home, alert_id, message.alert, receipt.after))
+
+    async def _acknowledge(self, message: Incoming) -> None:
+        ack = Ack(alert_id=message.key.alert_id, seq=message.key.seq, hub=self._name)
+        with contextlib.suppress(LinkDown):  # the home sends it again, and gets its ack then
+            result = await self._link.publish(Topics(message.home).ack, ack.payload())
+            self.counters.acks += result.accepted
+
+    async def _raise_silent(self) -> None:
+        """Also while this hub has no connection: a home that cannot be heard is silent too."""
+        while True:
+            self._waits_changed.clear()
+            for home, alert_id in self._waits.take(self._now()):
+                receipt = await self._call(self._store.raise_waiting, home, alert_id)
+                if receipt is not None:
+                    last = await self._call(self._store.latest, home, alert_id)
+                    self._show(of_silence(self._utc(), home, alert_id, _aged(last), receipt.after))
+            due = self._waits.next()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if due is None else max(due - self._now(), 0.0)):
+                    await self._waits_changed.wait()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._beat_s)
+            # Asked on the store's thread: while the disk hangs there is no beat.
+            beat = Beat(hub=self._name, utc=await self._call(self._utc))
+            with contextlib.suppress(LinkDown):
+                await self._link.publish(hub_beat(self._name), beat.payload())
+
+    async def _pass_responses_on(self) -> None:
+        while True:
+            await asyncio.sleep(self._poll_s)
+            if not self._link.connected:
+                continue
+            for reply in await self._call(self._store.unpublished):
+                if not await self._respond(reply):
+                    await asyncio.sleep(REFUSED_S if self._link.connected else 0)
+                    break
+                await self._call(self._store.published, reply)
+                self._show(ResponseSent(self._utc(), reply.home, reply.alert_id, reply.response, reply.by))
+
+    async def _remind(self) -> None:
+        """A home that comes back hears again what was answered: it may have been away when that was said."""
+        while True:
+            home = await self._born.get()
+            for reply in await self._call(self._store.last_replies, home):
+                await self._respond(reply)
+
+    async def _respond(self, reply: Reply) -> bool:
+        """Whether the broker took it."""
+        response = Response(
+            alert_id=reply.alert_id, response=reply.response, hub=self._name, by=reply.by, utc=reply.utc
+        )
+        try:
+            result = await self._link.publish(Topics(reply.home).response, response.payload())
+        except LinkDown:
+            return False
+        if not result.accepted:
+            log.warning("the broker refused a response to home %s (%s): mend its access list", reply.home, result.name)
+        return result.accepted
+
+    def _home_status(self, home: str, status: Status) -> None:
+        self._home_says(home, online=status.online)
+        if status.online:
+            self._born.put_nowait(home)
+
+    def _home_health(self, home: str, health: Health) -> None:
+        self._home_says(home, faults=tuple(fault.what for fault in health.faults))
+
+    def _home_says(self, home: str, *, online: bool | None = None, faults: tuple[str, ...] | None = None) -> None:
+        before = self._homes.get(home, HomeChange(self._utc(), home, None, ()))
+        after = replace(
+            before,
+            utc=self._utc(),
+            online=before.online if online is None else online,
+            faults=before.faults if faults is None else faults,
+        )
+        if home in self._homes or len(self._homes) < HOMES:
+            self._homes[home] = after
+        if replace(before, utc=after.utc) != after:
+            self._show(after)
+
+    def _invalid(self, error: WireError) -> None:
+        self.counters.invalid += 1
+        log.warning("%s", error)
+
+
+def _aged(alert: Alert | None) -> Alert | None:
+    """An old message's `age_s` was right when it was sent; its impact time still is."""
+    return None if alert is None else alert.model_copy(update={"age_s": None})

@@ -1,0 +1,254 @@
+"""What homes told this hub, and what people answered, on disk before anybody is told that it is there."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from falld.alert.draft import Answer
+from falld.alert.wire import Alert, Key, WireError, content, parse
+from falld.errors import FalldError
+from falld.hub.database import connect, told, transaction
+from falld.hub.standing import Standing, follow
+
+CLOSING: tuple[Answer, ...] = ("resolved", "false_alarm")
+REMINDERS = 100
+"""Responses that are sent again to a home that comes back: more than it can have open."""
+
+
+class UnknownAlert(FalldError):
+    """No such alert is in the store, or several homes have one of that id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An alert message with a valid key."""
+
+    home: str
+    key: Key
+    payload: bytes
+    alert: Alert | None
+    """None: nothing but the key can be read."""
+
+    @classmethod
+    def read(cls, home: str, payload: bytes, topic: str) -> Self:
+        """Raises:
+        WireError: it has no valid key.
+        """
+        key = parse(Key, payload, topic)
+        try:
+            return cls(home, key, payload, parse(Alert, payload, topic))
+        except WireError:
+            return cls(home, key, payload, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a message."""
+
+    outcome: Literal["new", "copy", "conflict"]
+    """A conflict has the key of an earlier message and says something else: the first stands."""
+    before: Standing | None
+    after: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An alert that this hub raises unless its home says more."""
+
+    home: str
+    alert_id: str
+    wait_s: float
+    since: datetime
+    """UTC, when the message came that set `wait_s`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A person's response."""
+
+    id: int
+    home: str
+    alert_id: str
+    response: Answer
+    by: str
+    utc: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An alert with all that was answered to it, oldest first."""
+
+    home: str
+    alert_id: str
+    standing: Standing
+    latest: Alert | None
+    """The message of the highest seq; None: it cannot be read."""
+    replies: tuple[Reply, ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether it was raised and no person has closed it."""
+        return self.standing.raised_by is not None and all(r.response not in CLOSING for r in self.replies)
+
+
+class Store:
+    """SQLite (WAL, synchronous=FULL). Used from the thread that opened it; several programs may have it open.
+
+    All methods raise `StoreError` where the disk does not do its part.
+    """
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db = db
+        self._path = path
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = True) -> Self:
+        return cls(connect(path, create=create), path)
+
+    def commit(self, messages: Sequence[Incoming], utc: datetime) -> list[Receipt]:
+        """Keep messages that have just come, in one transaction; nothing may be acknowledged before it returns."""
+        with transaction(self._db, self._path):
+            return [self._take(message, utc) for message in messages]
+
+    def raise_waiting(self, home: str, alert_id: str) -> Receipt | None:
+        """The home said no more in time. None: it did, a moment ago."""
+        with transaction(self._db, self._path):
+            before = self._standing(home, alert_id)
+            if before is None or before.wait_s is None:
+                return None
+            after = before.raised("hub")
+            self._keep(home, alert_id, after)
+            return Receipt("new", before, after)
+
+    def waiting(self) -> list[Waiting]:
+        with told(self._path):
+            rows = self._db.execute(
+                "SELECT home, alert_id, wait_s, received FROM alert JOIN message USING (home, alert_id) "
+                "WHERE seq = wait_seq"
+            ).fetchall()
+        return [
+            Waiting(home, alert_id, wait_s, datetime.fromisoformat(since)) for home, alert_id, wait_s, since in rows
+        ]
+
+    def latest(self, home: str, alert_id: str) -> Alert | None:
+        """The alert's last message; None: it cannot be read."""
+        with told(self._path):
+            row = self._db.execute(
+                "SELECT payload FROM message WHERE home = ? AND alert_id = ? ORDER BY seq DESC LIMIT 1",
+                (home, alert_id),
+            ).fetchone()
+        return None if row is None else Incoming.read(home, row[0], "").alert
+
+    def entries(self) -> list[Entry]:
+        """All alerts, oldest first."""
+        with told(self._path):
+            rows = self._db.execute(
+                f"SELECT home, alert_id, payload, {_STANDING} FROM alert JOIN message USING (home, alert_id) "
+                "WHERE seq = last_seq ORDER BY alert_id, home"
+            ).fetchall()
+            replies = self._replies("ORDER BY id")
+        of: dict[tuple[str, str], list[Reply]] = {}
+        for reply in replies:
+            of.setdefault((reply.home, reply.alert_id), []).append(reply)
+        return [
+            Entry(
+                home,
+                alert_id,
+                Standing(*standing),
+                Incoming.read(home, payload, "").alert,
+                tuple(of.get((home, alert_id), ())),
+            )
+            for home, alert_id, payload, *standing in rows
+        ]
+
+    def respond(self, alert_id: str, response: Answer, by: str, utc: datetime, home: str | None = None) -> Reply:
+        """Keep what a person says; the hub publishes it.
+
+        Args:
+            home: needed only where several homes have an alert of this id.
+
+        Raises:
+            UnknownAlert: no home has it, or several have.
+        """
+        with transaction(self._db, self._path):
+            rows = self._db.execute("SELECT home FROM alert WHERE alert_id = ?", (alert_id,)).fetchall()
+            homes = [name for (name,) in rows if home in (None, name)]
+            if not homes:
+                raise UnknownAlert(
+                    f"alert {alert_id}", "is not in the store", "see `falld hub list` for those that are"
+                )
+            if len(homes) > 1:
+                raise UnknownAlert(f"alert {alert_id}", f"is one of {len(homes)} homes", "say which with --home")
+            row = self._db.execute(
+                "INSERT INTO response (home, alert_id, response, by, utc) VALUES (?, ?, ?, ?, ?) RETURNING id",
+                (homes[0], alert_id, response, by, utc.isoformat()),
+            ).fetchall()[0]
+        return Reply(row[0], homes[0], alert_id, response, by, utc)
+
+    def unpublished(self) -> list[Reply]:
+        """What was answered and no broker has confirmed."""
+        with told(self._path):
+            return self._replies("WHERE NOT published ORDER BY id LIMIT 100")
+
+    def published(self, reply: Reply) -> None:
+        with transaction(self._db, self._path):
+            self._db.execute("UPDATE response SET published = 1 WHERE id = ?", (reply.id,))
+
+    def last_replies(self, home: str) -> list[Reply]:
+        """The last response to each alert of a home, also to those that it closed: the home may have missed it."""
+        with told(self._path):
+            return self._replies(
+                "WHERE id IN (SELECT max(id) FROM response WHERE home = ? GROUP BY alert_id) ORDER BY id DESC LIMIT ?",
+                home,
+                REMINDERS,
+            )[::-1]
+
+    def close(self) -> None:
+        with told(self._path):
+            self._db.close()
+
+    def _take(self, message: Incoming, utc: datetime) -> Receipt:
+        home, alert_id, seq = message.home, message.key.alert_id, message.key.seq
+        before = self._standing(home, alert_id)
+        said = content(message.payload)
+        first = self._db.execute(
+            "SELECT content FROM message WHERE home = ? AND alert_id = ? AND seq = ?", (home, alert_id, seq)
+        ).fetchone()
+        if first is not None and before is not None:
+            return Receipt("copy" if first[0] == said else "conflict", before, before)
+        after = follow(before, seq, message.alert)
+        self._db.execute(
+            "INSERT INTO message (home, alert_id, seq, content, payload, received) VALUES (?, ?, ?, ?, ?, ?)",
+            (home, alert_id, seq, said, message.payload, utc.isoformat()),
+        )
+        self._keep(home, alert_id, after)
+        return Receipt("new", before, after)
+
+    def _standing(self, home: str, alert_id: str) -> Standing | None:
+        row = self._db.execute(
+            f"SELECT {_STANDING} FROM alert WHERE home = ? AND alert_id = ?", (home, alert_id)
+        ).fetchone()
+        return None if row is None else Standing(*row)
+
+    def _keep(self, home: str, alert_id: str, standing: Standing) -> None:
+        self._db.execute(
+            f"INSERT OR REPLACE INTO alert (home, alert_id, {_STANDING}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (home, alert_id, *astuple(standing)),
+        )
+
+    def _replies(self, where: str, *values: Any) -> list[Reply]:
+        rows = self._db.execute(
+            f"SELECT id, home, alert_id, response, by, utc FROM response {where}", values
+        ).fetchall()
+        return [
+            Reply(number, home, alert_id, response, by, datetime.fromisoformat(utc))
+            for number, home, alert_id, response, by, utc in rows
+        ]
+
+
+_STANDING = ", ".join(field.name for field in fields(Standing))
