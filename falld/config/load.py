@@ -1,0 +1,228 @@
+"""From a YAML file to a `Config`, or to every mistake in it at once, each with its line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from falld.config.schema import Config
+from falld.errors import FalldError
+
+VERSION = 1
+EXAMPLE = "see deploy/falld.example.yaml"
+SECRETS = {"password", "passwd", "pass", "secret", "token", "credentials"}
+EXPECTED = {
+    "bool_type": "true or false",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "invalid_key": "a key that is text",
+    "is_instance_of": "a path",
+    "model_type": "a mapping",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+"""What a key wants, by pydantic's name for the mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    line: int
+    key: str
+    """Dotted, e.g. `routes[0].broker.host`."""
+    what: str
+    remedy: str
+
+
+class ConfigError(FalldError):
+    """The configuration cannot be used; one line a problem, in the order of the file."""
+
+    def __init__(self, path: Path, problems: Sequence[Problem]) -> None:
+        self.path = path
+        self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
+        first = self.problems[0]
+        super().__init__(self._place(first), first.what, first.remedy)
+
+    def _place(self, problem: Problem) -> str:
+        line = f":{problem.line}" if problem.line else ""
+        return f"{self.path}{line}" + (f": {problem.key}" if problem.key else "")
+
+    def __str__(self) -> str:
+        return "\n".join(f"{self._place(p)}: {p.what}; {p.remedy}" for p in self.problems)
+
+
+def load(path: Path) -> Config:
+    """Reads and checks a configuration file.
+
+    Raises:
+        ConfigError: the file cannot be read, or something in it is not as it must be.
+    """
+    root = _compose(path)
+    version = _child(root, "version")
+    if isinstance(version, yaml.ScalarNode) and version.value != str(VERSION):
+        what = f"expected {VERSION}, the only version that this falld reads, found {_found(version)}"
+        raise ConfigError(path, [Problem(_line(version), "version", what, f"rewrite the file, {EXAMPLE}")])
+    problems = list(_duplicates(root, (), set()))
+    try:
+        data = yaml.SafeLoader("").construct_document(root)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(path, [*problems, _syntax(error)]) from None
+    try:
+        config = Config.model_validate(data, context={"base": path.absolute().parent})
+    except ValidationError as error:
+        problems += [_problem(root, details) for details in error.errors(include_url=False)]
+    if problems:
+        raise ConfigError(path, problems)
+    return config
+
+
+def json_schema() -> dict[str, Any]:
+    """The file's schema, for editors."""
+    return Config.model_json_schema() | {"title": "falld configuration"}
+
+
+def _compose(path: Path) -> yaml.Node:
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ConfigError(path, [Problem(0, "", f"cannot be read: {error.strerror}", EXAMPLE)]) from None
+    except UnicodeDecodeError:
+        raise ConfigError(path, [Problem(0, "", "is not UTF-8 text", "save it as UTF-8")]) from None
+    except yaml.YAMLError as error:
+        raise ConfigError(path, [_syntax(error)]) from None
+    if not isinstance(root, yaml.MappingNode):
+        found = "an empty file" if root is None else _found(root)
+        raise ConfigError(path, [Problem(0, "", f"expected keys and values, found {found}", EXAMPLE)])
+    return root
+
+
+def _syntax(error: yaml.YAMLError | ValueError) -> Problem:
+    """Without the excerpt that yaml gives: it might show a secret."""
+    mark = getattr(error, "problem_mark", None)
+    what = getattr(error, "problem", None) or "a value that cannot be read"
+    line, column = (mark.line + 1, f", column {mark.column + 1}") if mark is not None else (0, "")
+    return Problem(line, "", f"not YAML: {what}{column}", "check indents and quotes there")
+
+
+def _duplicates(node: yaml.Node, at: tuple[str | int, ...], seen: set[int]) -> Iterator[Problem]:
+    if id(node) in seen:  # an alias, maybe to its own parent
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        first: dict[str, int] = {}
+        for key, value in node.value:
+            here = (*at, str(key.value))
+            if here[-1] in first:
+                what = f"the key is given twice, first in line {first[str(here[-1])]}"
+                yield Problem(_line(key), _dotted(here), what, "keep one of them")
+            first.setdefault(str(here[-1]), _line(key))
+            yield from _duplicates(value, here, seen)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _duplicates(value, (*at, index), seen)
+
+
+def _problem(root: yaml.Node, details: ErrorDetails) -> Problem:
+    at = tuple(details["loc"])
+    node, line = _find(root, at)
+    kind, key = details["type"], str(at[-1]) if at else ""
+    remedy = f"correct it, {EXAMPLE}"
+    if kind == "falld":
+        what, remedy = details["msg"], str(details["ctx"]["remedy"])
+    elif kind == "extra_forbidden":
+        what, remedy = "unknown key", _unknown(key, at)
+    elif kind == "missing":
+        add = f"version: {VERSION}" if at == ("version",) else f"{key}: ..."
+        what, remedy = "expected this key, found none", f"add `{add}`, {EXAMPLE}"
+    else:
+        what = f"expected {_expected(details)}, found {_found(node)}"
+        if kind == "string_type" and isinstance(node, yaml.ScalarNode) and node.value:
+            what, remedy = f"{what}, which YAML does not take for text", f'put it in quotes: "{node.value}"'
+    return Problem(line, _dotted(at), what, remedy)
+
+
+def _expected(details: ErrorDetails) -> str:
+    kind, context = details["type"], details.get("ctx", {})
+    match kind:
+        case "literal_error":
+            return str(context["expected"])
+        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
+            return f"a number {kind.replace('_', ' ').replace('equal', 'or equal to')} {next(iter(context.values())):g}"
+        case _:
+            return EXPECTED.get(kind) or details["msg"]
+
+
+def _unknown(key: str, at: tuple[str | int, ...]) -> str:
+    if key.lower() in SECRETS:
+        return (
+            "no secret is kept in this file: say where it is with `password_file: PATH`, "
+            "`password_env: VARIABLE` or `password_credential: NAME`"
+        )
+    known = list(_model(at[:-1]).model_fields)
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
+
+
+def _model(at: Sequence[str | int]) -> type[BaseModel]:
+    """The model whose keys stand at a place."""
+    model: type[BaseModel] = Config
+    for key in at:
+        if isinstance(key, str):
+            annotation = model.model_fields[key].annotation
+            kinds = [annotation, *get_args(annotation)]
+            model = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+    return model
+
+
+def _find(root: yaml.Node, at: tuple[str | int, ...]) -> tuple[yaml.Node | None, int]:
+    """The node at a place and its line; where it is not written, None and the line of what should hold it."""
+    node, line = root, 1
+    for key in at:
+        child = _child(node, key)
+        if child is None:
+            return None, line
+        node, line = child, _key_line(node, key)
+    return node, line
+
+
+def _child(node: yaml.Node, key: str | int) -> yaml.Node | None:
+    if isinstance(node, yaml.MappingNode):
+        return next((value for name, value in node.value if name.value == str(key)), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+        item: yaml.Node = node.value[key]
+        return item
+    return None
+
+
+def _key_line(node: yaml.Node, key: str | int) -> int:
+    if isinstance(node, yaml.MappingNode):
+        return next(_line(name) for name, _ in node.value if name.value == str(key))
+    return _line(node.value[key])
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _found(node: yaml.Node | None) -> str:
+    match node:
+        case yaml.MappingNode():
+            return "a mapping"
+        case yaml.SequenceNode():
+            return "a list"
+        case yaml.ScalarNode():
+            quoted = f'"{node.value}"' if node.style in ("'", '"') else str(node.value)
+            return quoted if node.value else "nothing"
+        case _:
+            return "nothing"
+
+
+def _dotted(at: Sequence[str | int]) -> str:
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in at).removeprefix(".")
