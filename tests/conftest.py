@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 REQUIRE_ALL = os.environ.get("FALLD_REQUIRE_ALL") == "1"
 
 
-def _missing(reason: str) -> None:
+def skip_or_fail(reason: str) -> None:
+    """Skip, saying why; a failure where nothing may be skipped."""
     if REQUIRE_ALL:
         pytest.fail(f"{reason}, and FALLD_REQUIRE_ALL=1 allows no skip")
     pytest.skip(reason)
@@ -26,7 +27,7 @@ def need() -> Callable[[str], str]:
     def find(program: str) -> str:
         path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
         if path is None:
-            _missing(f"the program {program} is not installed")
+            skip_or_fail(f"the program {program} is not installed")
         assert path is not None
         return path
 
@@ -34,11 +35,17 @@ def need() -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
+def missing() -> Callable[[str], None]:
+    """Call it with what this machine lacks."""
+    return skip_or_fail
+
+
+@pytest.fixture(scope="session")
 def data() -> Path:
     """The folder with the real recordings, or a skip that says so."""
     folder = Path(os.environ.get("FALLD_DATA", ROOT.parent / "shared" / "data"))
     if not (folder / "sisfall.parquet").exists():
-        _missing(f"no recordings in {folder} (set FALLD_DATA)")
+        skip_or_fail(f"no recordings in {folder} (set FALLD_DATA)")
     return folder
 
 
