@@ -1,0 +1,131 @@
+"""Run the detector over recordings."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from falld.cli import UNUSABLE
+from falld.detect.bundle import Bundle
+from falld.detect.state import pack, unpack
+from falld.replay import Replay
+from falld.resources import shipped_bundle
+from falld.samples.block import Block
+from falld.samples.catalogue import open_paths
+from falld.samples.csvfile import CsvRecording, replacing, yaml_path
+from falld.samples.meta import dump_yaml
+from falld.samples.recording import PLACEMENTS
+
+_PACE_S = 0.1
+"""Recording time let through at once under `--speed`: about one notification of a wearable."""
+_TOLD_EVERY = 16
+"""Recordings between two updates of the progress line."""
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--jsonl", is_flag=True, help="One JSON object a line, for programs.")
+@click.option("--candidates", is_flag=True, help="Also every impact that was judged.")
+@click.option(
+    "--placement", type=click.Choice(PLACEMENTS), help="Where the wearable sits, whatever the recording says."
+)
+@click.option(
+    "--bundle", type=click.Path(file_okay=False, path_type=Path), help="A bundle's folder, not the shipped one."
+)
+@click.option(
+    "--speed", type=click.FloatRange(min=0, min_open=True), metavar="X", help="X times real time; else at once."
+)
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What the detector learnt about the wearer: begin with it, if it exists, and leave it there.",
+)
+@click.option("--expect", is_flag=True, help="Write what comes out into each CSV's YAML, as expected from now on.")
+def command(
+    paths: tuple[str, ...],
+    jsonl: bool,
+    candidates: bool,
+    placement: str | None,
+    bundle: Path | None,
+    speed: float | None,
+    state: Path | None,
+    expect: bool,
+) -> None:
+    """Run the detector over recordings: .csv, .csv.gz, .parquet archives, or folders of them.
+
+    Exit status 2 if some input could not be used; the others are done all the same.
+    """
+    loaded = Bundle.load(bundle or shipped_bundle())
+    if state is not None and state.exists():
+        unpack(state.read_bytes(), loaded.name)
+    replay = Replay(loaded, placement, candidates, pace=None if speed is None else lambda blocks: _paced(blocks, speed))
+    progress = sys.stderr.isatty() and speed is None
+    for recording in open_paths(paths):
+        told = []
+        for line in replay.lines(recording):
+            if progress:
+                _clear()
+            click.echo(json.dumps(line) if jsonl else _words(line))
+            told.append(expected(line, loaded.name))
+        if expect and isinstance(recording, CsvRecording):
+            with replacing(Path(yaml_path(recording.source))) as file:
+                file.write(dump_yaml(replace(recording.meta, expected=tuple(told))).encode())
+        for warning in replay.warnings:
+            click.echo(f"warning: {warning}", err=True)
+        if progress and replay.recordings % _TOLD_EVERY == 0:
+            click.echo(f"\r{replay.recordings} recordings, {replay.hours:.1f} h", nl=False, err=True)
+    if progress:
+        _clear()
+    if state is not None:
+        with replacing(state) as target:
+            target.write(pack({}, loaded.name))
+    if replay.unusable:
+        raise SystemExit(UNUSABLE)
+
+
+def expected(line: dict[str, Any], model: str) -> dict[str, Any]:
+    """A line as a recording's YAML keeps it: without the place, with the bundle that said it.
+
+    Probabilities keep three digits, as far as processors agree on them.
+    """
+    kept = {key: value for key, value in line.items() if key not in ("source", "recording")} | {"model": model}
+    return kept | {"probability": round(kept["probability"], 3)} if "probability" in kept else kept
+
+
+def _paced(blocks: Iterator[Block], speed: float) -> Iterator[Block]:
+    """The same samples, let through as time goes by."""
+    pause = threading.Event()
+    for block in blocks:
+        start = 0
+        while start < len(block):
+            stop = start + max(1, int((block.t[start:] < block.t[start] + _PACE_S).sum()))
+            pause.wait(max(0.0, float(block.t[stop - 1] - block.t[start])) / speed)
+            yield Block(block.t[start:stop], block.acc[start:stop])
+            start = stop
+
+
+def _clear() -> None:
+    click.echo("\r\x1b[K", nl=False, err=True)
+
+
+def _words(line: dict[str, Any]) -> str:
+    where = line["source"] if line["recording"] is None else f"{line['source']} recording {line['recording']}"
+    event = line["event"]
+    if event == "end":
+        if line["status"] != "ok":
+            return f"{where}: unusable: {line['error']}"
+        gaps = f", {line['gaps']} gaps ({line['gap_s']:.1f} s)" if line["gaps"] else ""
+        by = ", by the nominal rate: its stamps are no clock" if line["clock"] == "nominal" else ""
+        return f"{where}: end: {line['samples']} samples, {line['duration']:.1f} s{gaps}{by}"
+    if event == "gap":
+        return f"{where}: {line['t']:.1f} s: blind for {line['gap_s']:.1f} s"
+    cut = ", cut off" if "incomplete" in line else ""
+    why = f": {line['why']}" if "why" in line else ""
+    return f"{where}: {line['t']:.1f} s: {event} at {line['impact_t']:.1f} s, {line['probability']:.0%}{cut}{why}"

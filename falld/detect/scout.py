@@ -1,0 +1,163 @@
+"""Finds what might be a fall: streams samples, yields the windows around impacts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from falld.detect.events import Gap
+from falld.detect.window import APART, GRID_HZ, POST, PRE, Windows, cut, impacts
+from falld.samples.block import Block
+from falld.samples.clock import MAX_HOLD_S, Clock
+from falld.samples.resample import Grid
+from falld.samples.timeline import Break, TimeLine
+
+_PATIENCE_S = POST / GRID_HZ + MAX_HOLD_S
+"""Silence after which what waits is decided: the window's rest, and the longest that a burst is late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Impacts that were found together, in order of time."""
+
+    impact_t: npt.NDArray[np.float64]
+    """(c,) seconds of stream time."""
+    t: npt.NDArray[np.float64]
+    """(c,) when each was known with its whole window, or that there will be no more of it."""
+    windows: Windows
+    incomplete: bool
+    """The windows were cut off by a gap, by silence or by the end."""
+
+    def __len__(self) -> int:
+        return len(self.impact_t)
+
+
+class Scout:
+    """The stream's side of the detector: time line and impact gate.
+
+    Args:
+        clock: what the stream's stamps are worth.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._line = TimeLine(clock, GRID_HZ)
+        self._last_t: float | None = None
+        self._filled = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        """Before the first point of a segment."""
+        self._acc = np.empty((0, 3), np.float32)
+        self._magnitude = np.empty(0, np.float32)
+        self._known = np.empty(0)
+        self._origin = 0.0
+        self._base = 0
+        """Number in the segment of the first point kept."""
+        self._judged = 0
+        """Points before this one, counted from `_base`, were judged."""
+
+    @property
+    def filled(self) -> int:
+        """Grid points interpolated over missing samples so far."""
+        return self._filled
+
+    def feed(self, block: Block) -> list[Candidates | Gap]:
+        """The next samples."""
+        if not len(block):
+            return []
+        out = self._take(self._line.feed(block))
+        self._last_t = self._line.last_t
+        return out
+
+    def advance(self, t: float) -> list[Candidates | Gap]:
+        """Time has come to `t` without a sample: what waited too long is decided on what there is.
+
+        The stream may go on afterwards, as a new segment.
+        """
+        deadline = self.deadline()
+        return self._end(t) if deadline is not None and t >= deadline else []
+
+    def deadline(self) -> float | None:
+        """When `advance` will decide, if no sample comes; None if nothing waits."""
+        return None if self._last_t is None else self._patience(self._last_t)
+
+    def _patience(self, last_t: float) -> float:
+        """When what waits is decided, if no sample comes after `last_t`."""
+        first = self._time(impacts(self._magnitude, self._judged, len(self._magnitude))[:1])
+        return float(min([last_t, *first.tolist()])) + _PATIENCE_S
+
+    def finish(self) -> list[Candidates | Gap]:
+        """The stream has ended."""
+        return [] if self._last_t is None else self._end(self._last_t)
+
+    def _end(self, t: float) -> list[Candidates | Gap]:
+        out = self._take(self._line.flush())
+        out += self._cut_off(t)
+        self._last_t = None
+        return out
+
+    def _take(self, pieces: list[Grid | Break]) -> list[Candidates | Gap]:
+        out: list[Candidates | Gap] = []
+        for piece in pieces:
+            if isinstance(piece, Grid):
+                self._append(piece)
+                out += self._found(len(self._acc) - POST, incomplete=False)
+                self._forget()
+            else:
+                gap = Gap(piece.known, piece.from_t, piece.to_t - piece.from_t)
+                # In a long gap patience ends before the gap does.
+                patience = self._patience(piece.from_t)
+                found = self._cut_off(min(patience, piece.known))
+                out += [*found, gap] if patience < piece.known else [gap, *found]
+        return out
+
+    def _append(self, grid: Grid) -> None:
+        if not len(self._acc) and not self._base:
+            self._origin = grid.origin
+        x, y, z = grid.acc[:, 0], grid.acc[:, 1], grid.acc[:, 2]
+        self._acc = np.concatenate((self._acc, grid.acc))
+        self._magnitude = np.concatenate((self._magnitude, np.sqrt(x * x + y * y + z * z)))
+        self._known = np.concatenate((self._known, grid.known))
+        self._filled += int(np.count_nonzero(grid.filled))
+
+    def _found(self, stop: int, *, incomplete: bool) -> list[Candidates | Gap]:
+        if stop <= self._judged:
+            return []
+        at = impacts(self._magnitude, self._judged, stop)
+        self._judged = stop
+        if not len(at):
+            return []
+        known = self._known[np.minimum(at + POST, len(self._known) - 1)]
+        return [Candidates(self._time(at), known, cut(self._acc, at), incomplete)]
+
+    def _cut_off(self, t: float) -> list[Candidates | Gap]:
+        """The segment has ended, which was known at `t`."""
+        out = self._found(len(self._acc), incomplete=True)
+        self._clear()
+        return [Candidates(c.impact_t, np.full(len(c), t), c.windows, True) for c in out if isinstance(c, Candidates)]
+
+    def _time(self, at: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        times: npt.NDArray[np.float64] = self._origin + (self._base + at) / GRID_HZ
+        return times
+
+    def _forget(self) -> None:
+        start = max(0, self._judged - max(PRE, APART))
+        if start:
+            self._acc, self._magnitude, self._known = self._acc[start:], self._magnitude[start:], self._known[start:]
+            self._base += start
+            self._judged -= start
+
+    def dump(self) -> dict[str, Any]:
+        """All that the future depends on: plain values and arrays."""
+        kept = ("_acc", "_magnitude", "_known", "_origin", "_base", "_judged", "_last_t", "_filled")
+        return {"line": self._line.dump(), **{name[1:]: getattr(self, name) for name in kept}}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `dump` stopped."""
+        self._line.restore(state["line"])
+        for name, value in state.items():
+            if name != "line":
+                setattr(self, f"_{name}", value)

@@ -1,0 +1,100 @@
+"""Recordings to candidates, by the very code that runs in a home."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from falld.detect.scout import Candidates, Scout
+from falld.learn.truth import Truth, teaches, truth
+from falld.samples.catalogue import open_paths
+from falld.samples.recording import Meta, RecordingError, Unusable
+from falld.samples.survey import survey
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One usable recording."""
+
+    dataset: str
+    person: str
+    """Unique over all data sets: the unit of every split."""
+    meta: Meta
+    truth: Truth
+    hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Candidates of many recordings, in order."""
+
+    trials: list[Trial]
+    trial: npt.NDArray[np.int64]
+    """(c,) which trial each is of."""
+    impact_t: npt.NDArray[np.float64]
+    t: npt.NDArray[np.float64]
+    acc: npt.NDArray[np.float32]
+    """(c, PRE + 1 + POST, 3) windows."""
+    label: npt.NDArray[np.int64]
+    """(c,) 1 a fall's impact, 0 none, -1 teaches nothing."""
+    hit: npt.NDArray[np.bool_]
+    """(c,) an event at this candidate would be a hit."""
+
+    def of_trials(self, values: Iterable[object]) -> npt.NDArray[np.object_]:
+        """One value a trial, laid out by candidate."""
+        return np.array(list(values), object)[self.trial]
+
+
+_SAME_PEOPLE = {"smartfallmm_raw_old": "smartfallmm"}
+"""Data sets whose people are those of another one."""
+
+
+def extract(paths: Iterable[str], progress: Callable[[str], None]) -> Table:
+    """Every candidate of every usable recording.
+
+    Args:
+        paths: archives or folders of them.
+        progress: told a line for each archive.
+    """
+    trials: list[Trial] = []
+    rows: list[tuple[int, float, float, int, bool]] = []
+    windows: list[npt.NDArray[np.float32]] = []
+    for path in paths:
+        before = len(trials), len(rows)
+        for recording in open_paths([path]):
+            if isinstance(recording, Unusable):
+                progress(f"left out: {recording.error}")
+                continue
+            try:
+                judged = survey(recording)
+            except RecordingError as error:
+                progress(f"left out: {error}")
+                continue
+            clock = judged.clock
+            found = truth(recording.meta, recording.blocks(), clock.rate_hz, nominal=clock.kind == "nominal")
+            dataset = recording.meta.source or recording.source
+            person = f"{_SAME_PEOPLE.get(dataset, dataset)}/{recording.meta.subject}"
+            trials.append(Trial(dataset, person, recording.meta, found, judged.duration_s / 3600))
+            scout = Scout(clock)
+            for item in [e for block in recording.blocks() for e in scout.feed(block)] + scout.finish():
+                if not isinstance(item, Candidates):
+                    continue
+                windows.append(item.windows.acc)
+                for impact_t, t in zip(item.impact_t.tolist(), item.t.tolist(), strict=True):
+                    whole = teaches(found, impact_t, incomplete=item.incomplete, clock=clock.kind)
+                    label = found.label(impact_t) if whole else -1
+                    rows.append((len(trials) - 1, impact_t, t, label, found.hit(impact_t, t)))
+        progress(f"{path}: {len(trials) - before[0]} recordings, {len(rows) - before[1]} candidates")
+    columns = list(zip(*rows, strict=True))
+    return Table(
+        trials,
+        np.array(columns[0], np.int64),
+        np.array(columns[1]),
+        np.array(columns[2]),
+        np.concatenate(windows),
+        np.array(columns[3], np.int64),
+        np.array(columns[4], bool),
+    )

@@ -1,0 +1,84 @@
+"""The scoring rule: event by event, what a responder would have got."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from falld.detect.detector import REFRACTORY_S
+from falld.learn.extract import Table
+from falld.learn.intervals import poisson, wilson
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Counts over some trials; they add up."""
+
+    falls: int = 0
+    hits: int = 0
+    alarms: int = 0
+    """False ones."""
+    hours: float = 0.0
+
+    def __add__(self, other: Score) -> Score:
+        return Score(
+            self.falls + other.falls, self.hits + other.hits, self.alarms + other.alarms, self.hours + other.hours
+        )
+
+    def describe(self, *, per_day: bool) -> dict[str, object]:
+        """Counts, shares and rates with their 95 % intervals; false alarms a day or an hour."""
+        said: dict[str, object] = {}
+        if self.falls:
+            share, (low, high) = self.hits / self.falls, wilson(self.hits, self.falls)
+            said |= {"falls": self.falls, "hits": self.hits, "sensitivity": _percent(share, low, high)}
+        if self.hours:
+            time = self.hours / 24 if per_day else self.hours
+            rate, (low, high) = self.alarms / time, poisson(self.alarms, time)
+            said |= {"hours": round(self.hours, 2), "false_alarms": self.alarms}
+            said[f"false_alarms_per_{'day' if per_day else 'hour'}"] = f"{rate:.2f} [{low:.2f}, {high:.2f}]"
+        return said
+
+
+def _percent(*shares: float) -> str:
+    value, low, high = (100 * share for share in shares)
+    return f"{value:.1f} % [{low:.1f}, {high:.1f}]"
+
+
+def score(
+    table: Table,
+    probability: npt.NDArray[np.float64],
+    threshold: npt.NDArray[np.float64],
+    chosen: npt.NDArray[np.bool_],
+) -> Score:
+    """Score the chosen trials.
+
+    An event within `REFRACTORY_S` of a counted one does not count, by `t`. Hours are those of trials without a
+    fall, as false alarms are per hour of other activities; a false alarm in a fall trial counts as well.
+
+    Args:
+        table: the candidates.
+        probability: (c,) of each, from a model that never saw its person.
+        threshold: (c,) that applies to each.
+        chosen: (trials,) which trials to score.
+    """
+    wanted = chosen.tolist()
+    total = Score()
+    for one, is_wanted in zip(table.trials, wanted, strict=True):
+        if is_wanted:
+            total += Score(hours=one.hours) if one.truth.impact_s is None else Score(falls=1)
+    hit_trials: set[int] = set()
+    alarms = 0
+    counted: dict[int, float] = {}
+    for i in np.flatnonzero(probability >= threshold).tolist():
+        trial = int(table.trial[i])
+        t = float(table.t[i])
+        if not wanted[trial] or t < counted.get(trial, -np.inf) + REFRACTORY_S:
+            continue
+        counted[trial] = t
+        if table.hit[i]:
+            hit_trials.add(trial)
+        else:
+            alarms += 1
+    return total + Score(hits=len(hit_trials), alarms=alarms)

@@ -1,0 +1,100 @@
+"""The scoring rule and its intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from falld.detect.window import POST, PRE
+from falld.learn.extract import Table, Trial
+from falld.learn.intervals import poisson, wilson
+from falld.learn.score import Score, score
+from falld.learn.truth import Truth, teaches, truth
+from falld.samples.block import Block
+from falld.samples.recording import FallSpan, Meta
+
+
+def test_intervals_are_those_of_the_books() -> None:
+    assert wilson(9, 10) == pytest.approx((0.5958, 0.9821), abs=1e-4)
+    assert wilson(0, 0) == (0.0, 1.0)
+    assert poisson(0, 1.0) == pytest.approx((0.0, 3.6889), abs=1e-4)
+    assert poisson(10, 1.0) == pytest.approx((4.7954, 18.3904), abs=1e-4)
+
+
+@given(st.integers(0, 500), st.integers(1, 500))
+def test_an_interval_holds_its_share(hits: int, more: int) -> None:
+    low, high = wilson(hits, hits + more)
+    assert 0 <= low <= hits / (hits + more) <= high <= 1
+
+
+def table(*trials: tuple[float | None, list[float]]) -> Table:
+    """Trials of 0.1 h, each with its impact and the impacts of its candidates, decided 2.5 s later."""
+    people = [
+        Trial("lab", f"lab/{i}", Meta(placement="waist"), Truth(impact, 0.0, 360.0, 5.0), 0.1)
+        for i, (impact, _) in enumerate(trials)
+    ]
+    rows = [(i, at) for i, (_, found) in enumerate(trials) for at in found]
+    impact_t = np.array([at for _, at in rows])
+    hit = np.array([people[i].truth.hit(at, at + 2.5) for i, at in rows], bool)
+    acc = np.zeros((len(rows), PRE + 1 + POST, 3), np.float32)
+    trial = np.array([i for i, _ in rows], np.int64)
+    return Table(people, trial, impact_t, impact_t + 2.5, acc, np.zeros(len(rows), np.int64), hit)
+
+
+def scored(of: Table) -> Score:
+    n = len(of.trial)
+    return score(of, np.ones(n), np.full(n, 0.5), np.ones(len(of.trials), bool))
+
+
+def test_a_hit_is_from_a_second_before_to_ten_after() -> None:
+    assert scored(table((100.0, [99.0]))) == Score(falls=1, hits=1)
+    assert scored(table((100.0, [98.9]))) == Score(falls=1, alarms=1)
+    assert scored(table((100.0, [107.5]))) == Score(falls=1, hits=1)
+    assert scored(table((100.0, [107.6]))) == Score(falls=1, alarms=1)
+
+
+def test_ten_seconds_after_a_counted_event_nothing_counts() -> None:
+    assert scored(table((None, [10.0, 19.9, 20.1, 29.0]))) == Score(alarms=2, hours=0.1)
+    assert scored(table((100.0, [95.0, 100.0]))) == Score(falls=1, alarms=1), "an alarm too early hides the fall"
+
+
+def test_scores_add_up_and_say_their_intervals() -> None:
+    total = scored(table((100.0, [100.0]), (None, [50.0]), (None, [])))
+    assert total == Score(falls=1, hits=1, alarms=1, hours=0.2)
+    assert total.describe(per_day=False)["sensitivity"] == "100.0 % [20.7, 100.0]"
+
+
+def ramp(peak_at: float) -> Block:
+    t = np.arange(1000) / 100
+    acc = np.zeros((1000, 3), np.float32)
+    acc[:, 2] = 1
+    acc[round(peak_at * 100), 2] = 4
+    return Block(t, acc)
+
+
+def test_the_impact_is_the_given_one_else_the_span_s_largest_else_the_largest() -> None:
+    def impact(**known: object) -> float | None:
+        meta = Meta(is_fall=True, **known)  # type: ignore[arg-type]
+        return truth(meta, [ramp(7.0)], 100.0, nominal=False).impact_s
+
+    assert impact(falls=(FallSpan(1.0, 3.3),)) == 3.3
+    assert impact(falls=(FallSpan(5.0, None, 5.5),)) == pytest.approx(7.0)
+    assert impact(falls=(FallSpan(1.0, None, 1.5),)) == pytest.approx(1.0)
+    assert impact() == pytest.approx(7.0)
+    assert truth(Meta(is_fall=False), [ramp(7.0)], 100.0, nominal=False).impact_s is None
+
+
+def test_what_teaches_does_not_depend_on_the_class() -> None:
+    for impact in (5.0, None):
+        found = Truth(impact, 0.0, 10.0, 4.0)
+        assert teaches(found, 5.0, incomplete=False, clock="stamps")
+        assert not teaches(found, 1.4, incomplete=False, clock="stamps")
+        assert not teaches(found, 5.0, incomplete=True, clock="stamps")
+        assert not teaches(found, 5.0, incomplete=False, clock="nominal")
+
+
+def test_labels() -> None:
+    fall = Truth(5.0, 0.0, 30.0, 4.0)
+    assert [fall.label(t) for t in (3.9, 4.1, 5.9, 6.1, 16.9, 17.1)] == [0, 1, 1, -1, -1, 0]
