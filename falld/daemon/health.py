@@ -1,0 +1,65 @@
+"""How the home is, as it tells a monitoring hub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from falld.alert.draft import OpenAlert
+from falld.alert.message import WHY_MAX
+from falld.alert.wire import Fault, Health, OpenEntry, WearableHealth
+
+AGAIN_S = 60.0
+"""What has not changed is told again this often, with a fresh time."""
+WEARABLES, OPEN, FAULTS = 16, 16, 8
+"""As many as a message takes."""
+
+
+class HealthReport:
+    """Makes the wire message where there is news, or the last one is old.
+
+    Args:
+        tell: takes it.
+        now: seconds of CLOCK_BOOTTIME.
+    """
+
+    def __init__(self, tell: Callable[[Health], None], now: Callable[[], float]) -> None:
+        self._tell = tell
+        self._now = now
+        self._told: dict[str, Any] | None = None
+        self._told_t = 0.0
+
+    def look(self, health: Health) -> None:
+        news = health.model_dump(exclude={"utc": True, "wearables": {"__all__": {"since_s"}}})
+        if news != self._told or self._now() - self._told_t >= AGAIN_S:
+            self._told, self._told_t = news, self._now()
+            self._tell(health)
+
+
+def to_wire(health: Mapping[str, Any], utc: datetime, *, clock_synced: bool) -> Health:
+    """What of `Home.health` goes to the hub."""
+    faults = [Fault(code="wearable", what=_cut(w["fault"])) for w in health["wearables"] if w["fault"]]
+    if health["link"]["fault"]:
+        faults.insert(0, Fault(code="link", what=_cut(health["link"]["fault"])))
+    wearables = [
+        WearableHealth(source=w["source"], wearer=w["wearer"], state=w["state"], since_s=w["since_s"], battery=None)
+        for w in health["wearables"]
+    ]
+    return Health(
+        boot_id=health["boot_id"],
+        utc=utc,
+        clock_synced=clock_synced,
+        outbox=health["outbox"],
+        wearables=tuple(wearables[:WEARABLES]),
+        open=tuple(OpenEntry(**alert) for alert in health["open"][:OPEN]),
+        faults=tuple(faults[:FAULTS]),
+    )
+
+
+def open_entry(alert: OpenAlert) -> dict[str, Any]:
+    return {name: getattr(alert, name) for name in OpenEntry.model_fields}
+
+
+def _cut(text: str) -> str:
+    return text[:WHY_MAX]

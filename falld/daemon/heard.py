@@ -1,0 +1,48 @@
+"""What the daemon lets others hear of its work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+Kind = Literal[
+    "listening",
+    "samples",
+    "silent",
+    "gap",
+    "impact",
+    "decision",
+    "button",
+    "ended",
+    "fault",
+    "committed",
+    "link",
+    "published",
+    "hub_committed",
+    "acknowledged",
+]
+"""`impact`: a candidate was judged; `decision`: a fall was seen, confirmed or recovered from; `committed`: on this
+machine's disk; `hub_committed`: on the hub's; `acknowledged`: a person answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Something happened."""
+
+    kind: Kind
+    boottime: float
+    """When, in seconds of CLOCK_BOOTTIME: of an impact or a decision the time of the samples."""
+    text: str
+    """In a few words, without the kind."""
+    data: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """The same for a program."""
+
+
+Observer = Callable[[Heard], None]
+"""Called on the event loop; must not wait."""
+
+
+def nobody(heard: Heard) -> None:
+    """Hears nothing."""

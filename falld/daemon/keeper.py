@@ -1,0 +1,172 @@
+"""The one owner of the alerts' life and the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from falld.alert.clock import boot_id, boottime, clock_synced, utc_now
+from falld.alert.draft import Answer, Draft, OpenAlert
+from falld.alert.life import Life
+from falld.alert.outbox import Outbox, Wall, join
+from falld.daemon.heard import Heard, Observer
+from falld.publish.worker import Call
+
+LONGEST_WAIT_S = 10.0
+"""The loop's timers stand still while the machine is suspended, deadlines do not: looked at again this often."""
+
+
+class Keeper:
+    """Takes one decision after another, and commits each before the next is taken or anybody is told.
+
+    The order of the commits is that of the decisions. Where the disk does not do its part the keeper's methods
+    raise `OutboxError`, and what is in memory is no longer on the disk: the daemon must end then, and a new one
+    begins with what was committed last.
+
+    Args:
+        disk: runs the outbox's methods on the thread that opened it.
+        wake: called after every commit that has a message to send.
+        commands: ids of the hub's commands that were obeyed in this boot.
+    """
+
+    def __init__(
+        self,
+        life: Life,
+        outbox: Outbox,
+        walls: Mapping[str, Wall],
+        *,
+        disk: Call,
+        observer: Observer,
+        wake: Callable[[], None],
+        commands: Sequence[str] = (),
+    ) -> None:
+        self._life = life
+        self._outbox = outbox
+        self._walls = walls
+        self._disk = disk
+        self._observer = observer
+        self._wake = wake
+        self._boot_id = boot_id()
+        self._one_by_one = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self._kept: dict[str, Any] | None = None
+        self._commands = list(commands)
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        *,
+        raise_after_s: float,
+        disk: Call,
+        observer: Observer,
+        wake: Callable[[], None],
+    ) -> Self:
+        """Goes on where the last daemon stopped.
+
+        Raises:
+            OutboxError: the outbox cannot be used.
+        """
+        outbox = await disk(Outbox.open, path)
+        kept, walls = await disk(outbox.life), await disk(outbox.walls)
+        boot = boot_id()
+        commands: list[str] = []
+        if kept is None:
+            life = Life(boot_id=boot, raise_after_s=raise_after_s)
+        else:
+            state, of_boot = kept
+            life = Life.load(state, now=boottime(), boot_id=boot, raise_after_s=raise_after_s)
+            commands = state.get("commands", []) if of_boot == boot else []
+        return cls(life, outbox, walls, disk=disk, observer=observer, wake=wake, commands=commands)
+
+    @property
+    def outbox(self) -> Outbox:
+        """For the publisher, which calls it through the same `disk`."""
+        return self._outbox
+
+    @property
+    def commands(self) -> Sequence[str]:
+        """Ids of the hub's commands that were obeyed in this boot."""
+        return self._commands
+
+    def open_alerts(self) -> list[OpenAlert]:
+        return self._life.open_alerts()
+
+    async def fall(
+        self, wearer: str, source: str, impact_t: float, *, probability: float, model: str, why: str
+    ) -> None:
+        """A wearable saw a fall, with its impact at this CLOCK_BOOTTIME."""
+        await self._decide(
+            lambda now: self._life.fall(now, wearer, source, impact_t, probability=probability, model=model, why=why)
+        )
+
+    async def recovered(self, wearer: str, impact_t: float) -> None:
+        """The wearer is up again after the fall with this impact."""
+        await self._decide(lambda now: self._life.recovered(now, wearer, impact_t))
+
+    async def cancel(self, wearer: str) -> None:
+        """The wearer says that no help is needed."""
+        await self._decide(lambda now: self._life.cancel(now, wearer))
+
+    async def help(self, wearer: str, source: str) -> None:
+        """The wearer calls for help."""
+        await self._decide(lambda now: self._life.help(now, wearer, source))
+
+    async def obey_test(self, wearer: str, command: str) -> None:
+        """A hub asks for a test alarm; the command's id is kept together with it."""
+        self._commands.append(command)
+        await self._decide(lambda now: self._life.test(now, wearer))
+
+    async def respond(self, alert_id: str, response: Answer, hub: str, by: str) -> bool:
+        """A person answered at a hub. False: that was known, or there is no such alert."""
+        return await self._decide(lambda now: self._life.respond(now, alert_id, response, hub, by))
+
+    async def watch_deadlines(self) -> None:
+        """Raises what is due, until cancelled."""
+        while True:
+            self._changed.clear()
+            await self._decide(self._life.advance)
+            deadline = self._life.next_deadline()
+            delay = LONGEST_WAIT_S if deadline is None else min(LONGEST_WAIT_S, deadline - boottime())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._changed.wait()
+
+    async def close(self) -> None:
+        """After what is being committed."""
+        await self._disk(self._outbox.close)
+
+    async def _decide(self, change: Callable[[float], list[Draft]]) -> bool:
+        """Whether anything came of it."""
+        async with self._one_by_one:
+            now, utc, synced = boottime(), utc_now(), clock_synced()
+            drafts = change(now)
+            state = self._life.dump() | {"commands": list(self._commands)}
+            if not drafts and state == self._kept:
+                return False
+            rows = [
+                join(draft, boot_id=self._boot_id, now=now, utc_now=utc, clock_synced=synced, walls=self._walls)
+                for draft in drafts
+            ]
+            await self._disk(self._outbox.commit, rows, state, now)
+            self._kept = state
+            self._changed.set()
+            for draft in drafts:
+                self._observer(_committed(draft, boottime()))
+            if drafts:
+                self._wake()
+            return True
+
+
+def _committed(draft: Draft, now: float) -> Heard:
+    data = {
+        "alert_id": draft.alert_id,
+        "seq": draft.seq,
+        "wearer": draft.wearer,
+        "kind": draft.kind,
+        "state": draft.state,
+    }
+    return Heard("committed", now, f"{draft.kind} {draft.state}, message {draft.seq} of alert {draft.alert_id}", data)

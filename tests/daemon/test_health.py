@@ -1,0 +1,70 @@
+"""What a hub is told of a home, and when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from falld.alert.wire import Health
+from falld.daemon.health import AGAIN_S, HealthReport, to_wire
+
+UTC_NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
+
+
+def a_home(**other: Any) -> dict[str, Any]:
+    wearable = {"source": "belt", "wearer": "w1", "state": "streaming", "since_s": 3.0, "samples": 150, "fault": None}
+    home = {
+        "boot_id": "b1",
+        "outbox": 0,
+        "wearables": [wearable],
+        "open": [],
+        "link": {"up": True, "protocol": "5", "fault": None},
+    }
+    return home | other
+
+
+def as_told(**other: Any) -> Health:
+    return to_wire(a_home(**other), UTC_NOW, clock_synced=True)
+
+
+def test_a_home_that_is_well() -> None:
+    health = as_told()
+    assert (health.faults, health.open, health.outbox) == ((), (), 0)
+    assert health.wearables[0].model_dump() == {
+        "source": "belt", "wearer": "w1", "state": "streaming", "since_s": 3.0, "battery": None,
+    }  # fmt: skip
+
+
+def test_faults_of_link_and_wearables_are_told_the_links_first() -> None:
+    failed = a_home()["wearables"][0] | {"state": "failed", "fault": "f" * 999}
+    health = as_told(wearables=[failed], link={"up": False, "protocol": None, "fault": "h:1: nothing listens there"})
+    assert [(fault.code, fault.what[:5], len(fault.what)) for fault in health.faults] == [
+        ("link", "h:1: ", 26),
+        ("wearable", "fffff", 256),
+    ]
+
+
+def test_a_message_holds_no_more_than_it_can() -> None:
+    failed = a_home()["wearables"][0] | {"state": "failed", "fault": "f"}
+    alert = {"alert_id": "01a20376-aaf8-707b-a36f-5413210208f6", "wearer": "w1", "kind": "test", "state": "raised"}
+    health = as_told(wearables=[failed] * 40, open=[alert] * 40)
+    assert (len(health.wearables), len(health.open), len(health.faults)) == (16, 16, 8)
+    assert len(health.payload()) < Health.max_bytes
+
+
+def test_news_are_told_at_once_and_the_rest_from_time_to_time() -> None:
+    told: list[Health] = []
+    t = 0.0
+    report = HealthReport(told.append, lambda: t)
+    report.look(as_told())
+    older = a_home()["wearables"][0] | {"since_s": 4.0}
+    report.look(as_told(wearables=[older]))
+    assert len(told) == 1
+    report.look(as_told(outbox=1))
+    assert len(told) == 2
+    t = AGAIN_S - 1
+    report.look(as_told(outbox=1))
+    assert len(told) == 2
+    t = AGAIN_S
+    report.look(as_told(outbox=1))
+    assert len(told) == 3
