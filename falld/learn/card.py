@@ -54,8 +54,8 @@ def card(
             "command": command,
             "rule": (
                 "event by event: an alert from 1 s before to 10 s after the impact is a hit, every other one a false "
-                "alarm, 10 s refractory; hours are those of recordings without a fall; 95 % intervals (Wilson, Poisson); "
-                "no person of a test is in its training or in the choice of its threshold"
+                "alarm, 10 s refractory; hours are those of recordings without a fall; 95 % intervals (Wilson, "
+                "Poisson); no person of a test is in its training or in the choice of its threshold"
             ),
             "other_people": _figures(table, people),
             "other_data_sets": _figures(table, sets),
