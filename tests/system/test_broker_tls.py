@@ -24,12 +24,15 @@ class Papers:
         return self.folder / f"{name}.pem"
 
     def authority(self, name: str) -> Path:
-        self._run("req", "-x509", *self._new(name), "-days", "2", "-subj", f"/CN={name}")
+        usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
+        self._run("req", "-x509", *self._new(name), "-days", "2", "-subj", f"/CN={name}", *usage)
         return self.path(name)
 
     def signed(self, name: str, by: str, alt: str = "", days: int = 2) -> Path:
         extension = self.folder / f"{name}.ext"
-        extension.write_text(f"subjectAltName={alt}\n" if alt else "")
+        # Python 3.13 and later take no certificate that does not name its authority's key.
+        names = f"subjectAltName={alt}\n" if alt else ""
+        extension.write_text(f"authorityKeyIdentifier=keyid\n{names}")
         self._run("req", *self._new(name), "-subj", f"/CN={name}")
         self._run(
             "x509", "-req", "-in", self.path(name), "-CA", self.path(by), "-CAkey", self.path(f"{by}-key"),
