@@ -17,9 +17,10 @@ from falld.detect.bundle import Bundle
 from falld.detect.state import pack, unpack
 from falld.replay import Replay
 from falld.resources import shipped_bundle
+from falld.samples.atomic import replacing
 from falld.samples.block import Block
 from falld.samples.catalogue import open_paths
-from falld.samples.csvfile import CsvRecording, replacing, yaml_path
+from falld.samples.csvfile import CsvRecording, yaml_path
 from falld.samples.meta import dump_yaml
 from falld.samples.recording import PLACEMENTS
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from falld.samples.archive import COLUMNS, GROUP_ROWS, SUFFIX, index_path, load_pyarrow
+from falld.samples.atomic import replacing
 from falld.samples.block import Block
-from falld.samples.csvfile import replacing
 from falld.samples.index import INDEX_COLUMNS, to_index
 from falld.samples.recording import Meta, RecordingError
 

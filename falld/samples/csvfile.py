@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 import gzip
-import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from falld.samples.atomic import replacing
 from falld.samples.block import Block
 from falld.samples.meta import dump_yaml, read_yaml
 from falld.samples.recording import Meta, RecordingError
@@ -245,24 +244,3 @@ def _write_rows(file: BinaryIO, blocks: Iterable[Block], source: str) -> None:
         n += len(block)
     if not n:
         raise RecordingError(source, "there are no samples to write", "give at least one")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path` when the block ends well, and is gone when it does not.
-
-    Raises:
-        RecordingError: it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-        temporary.replace(path)
-    except OSError as error:
-        raise RecordingError(
-            str(path), f"cannot be written: {error.strerror}", "check folder and free space"
-        ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

@@ -10,6 +10,8 @@ from falld.errors import FalldError
 from falld.samples.block import Block
 
 PLACEMENTS = ("wrist", "waist", "hip", "chest", "thigh", "ankle", "neck", "upper_arm", "unknown")
+TRUNK = ("waist", "hip", "chest", "thigh", "neck")
+"""Where a wearable turns with the body, so that its posture tells upright from lying."""
 
 
 class RecordingError(FalldError):

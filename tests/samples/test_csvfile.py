@@ -193,7 +193,7 @@ metas = st.builds(
 fallen = st.builds(Meta, is_fall=st.just(True), falls=st.lists(spans, min_size=1, max_size=3).map(tuple))
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(blocks(), min_size=1, max_size=4), metas | fallen, st.sampled_from(["a.csv", "a.csv.gz"]))
 def test_what_is_written_is_read_back(tmp_path: Path, given: list[Block], meta: Meta, name: str) -> None:
     write_csv(tmp_path / name, meta, given)

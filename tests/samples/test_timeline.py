@@ -168,7 +168,7 @@ def streams(draw: st.DrawFn) -> tuple[Times, npt.NDArray[np.float32], float, lis
     return np.round(t, 6), acc, rate, cuts
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(streams())
 def test_the_cut_into_blocks_changes_no_verdict(
     stream: tuple[Times, npt.NDArray[np.float32], float, list[int]],
@@ -179,7 +179,7 @@ def test_the_cut_into_blocks_changes_no_verdict(
     assert judge(t, rate, range(7, len(t), 7)) == clock
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(streams())
 def test_the_cut_into_blocks_changes_nothing(
     stream: tuple[Times, npt.NDArray[np.float32], float, list[int]],
@@ -209,7 +209,7 @@ def test_a_saved_time_line_goes_on_the_same(
     assert merged(out + line.flush()) == merged(run(t, acc, clock, []))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(streams())
 def test_no_point_is_known_before_its_samples(
     stream: tuple[Times, npt.NDArray[np.float32], float, list[int]],

@@ -147,7 +147,7 @@ def test_a_scale_that_changes_on_the_way_is_odd() -> None:
     assert "its scale may change on the way" in units.what
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 400 * RATE), max_size=30), st.floats(0.9, 210))
 def test_the_cut_into_blocks_changes_nothing(cuts: list[int], rate: float) -> None:
     parts = (still(150), walking(100), still(150, 1.1))
