@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import click
@@ -16,7 +17,8 @@ NEEDED = ("sklearn", "skl2onnx", "onnx", "scipy", "pyarrow")
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="ARCHIVE...")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The bundle's folder.")
-def command(paths: tuple[str, ...], out: Path) -> None:
+@click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1, help="Processes that fit at once.")
+def command(paths: tuple[str, ...], out: Path, workers: int) -> None:
     """Train a detector on archives, judge it on people it never saw, and write its bundle with its card."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
@@ -24,18 +26,19 @@ def command(paths: tuple[str, ...], out: Path) -> None:
     from falld.learn.bundle import write_bundle
     from falld.learn.card import STAGED, card
     from falld.learn.extract import extract
-    from falld.learn.train import Examples, fit
-    from falld.learn.validate import ORDINARY_LIFE, by_dataset, by_person, choose
+    from falld.learn.farm import fit_all
+    from falld.learn.train import Examples
+    from falld.learn.validate import ORDINARY_LIFE, by_dataset, by_person, choose, judge
 
     def progress(line: str) -> None:
         click.echo(line, err=True)
 
     table = extract(paths, progress)
-    examples = Examples(table)
-    people = by_person(examples, progress)
-    sets = by_dataset(examples, (*STAGED, *ORDINARY_LIFE), progress)
-    thresholds = choose(table, people.probability, np.ones(len(table.trials), bool))
-    model = fit(examples, np.arange(len(table.trial)))
+    persons, sets = by_person(table), by_dataset(table, (*STAGED, *ORDINARY_LIFE))
+    found, model = fit_all(Examples(table), [*persons, *sets], workers, progress)
+    people = judge(table, persons, found[: len(persons)])
+    others = judge(table, sets, found[len(persons) :])
+    thresholds, doubts = choose(table, people.probability, np.ones(len(table.trials), bool))
     said = f"falld learn {' '.join(Path(path).name for path in paths)} --out {out}"
-    write_bundle(out, model, card(out.name, table, thresholds, people, sets, int(model.n_features_in_), said))
-    progress(f"{out}: thresholds {thresholds}")
+    write_bundle(out, model, card(out.name, table, thresholds, doubts, people, others, model.width, said))
+    progress(f"{out}: thresholds {thresholds}, doubts {doubts}")

@@ -44,6 +44,8 @@ class Bundle:
     """A sensor below this rate cannot show an impact well enough."""
     thresholds: dict[str, float]
     """Probability from which a candidate is a fall, by placement; `unknown` is always there."""
+    doubts: dict[str, float]
+    """Probability from which a candidate is doubtful: a fall, unless the wearer walks again within 30 s."""
     features: int
     session: onnxruntime.InferenceSession
     card: dict[str, Any]
@@ -62,6 +64,7 @@ class Bundle:
             str(card["name"]),
             float(card["lowest_hz"]),
             {str(placement): float(value) for placement, value in card["thresholds"].items()},
+            {str(placement): float(value) for placement, value in card["doubts"].items()},
             int(card["features"]),
             session,
             card,
@@ -75,6 +78,10 @@ class Bundle:
     def threshold(self, placement: str) -> float:
         """The probability from which a candidate at a placement is a fall."""
         return self.thresholds.get(placement, self.thresholds["unknown"])
+
+    def doubt(self, placement: str) -> float:
+        """The probability from which a candidate at a placement is followed up; at most the threshold."""
+        return min(self.doubts.get(placement, self.doubts["unknown"]), self.threshold(placement))
 
     def probability(self, features: npt.NDArray[np.float32]) -> float:
         """Probability that one candidate is a fall.
@@ -110,15 +117,17 @@ def _read_card(path: Path) -> dict[str, Any]:
         card = yaml.safe_load(path.read_text("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BundleError(str(path), f"is not YAML ({error})", _REINSTALL) from None
-    needed = {"name", "feature_set", "grid_hz", "lowest_hz", "features", "thresholds"}
-    if not isinstance(card, dict) or not needed <= card.keys() or "unknown" not in (card["thresholds"] or {}):
+    needed = {"name", "feature_set", "grid_hz", "lowest_hz", "features", "thresholds", "doubts"}
+    said = isinstance(card, dict) and needed <= card.keys()
+    if not said or "unknown" not in card["thresholds"] or "unknown" not in card["doubts"]:
         raise BundleError(str(path), f"does not say all of {', '.join(sorted(needed))}", _REINSTALL)
     if (card["feature_set"], card["grid_hz"]) != (FEATURE_SET, GRID_HZ):
         what = (
             f"is for features {card['feature_set']} at {card['grid_hz']} Hz, this falld has {FEATURE_SET} at {GRID_HZ}"
         )
         raise BundleError(str(path), what, "take a bundle made for this version of falld")
-    return card
+    read: dict[str, Any] = card
+    return read
 
 
 def _open_model(path: Path) -> onnxruntime.InferenceSession:

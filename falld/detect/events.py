@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 
@@ -22,10 +22,6 @@ class Decision:
     """Cut off by a gap, by silence or by the end, and decided on what there was."""
     why: str = ""
     """A few words for a responder, e.g. `impact 5.2 g, turned by 80°, still since`."""
-
-    def as_fall(self, why: str) -> Decision:
-        """The same impact, found to be a fall."""
-        return replace(self, event="fall", why=why)
 
 
 @dataclass(frozen=True, slots=True)

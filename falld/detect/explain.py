@@ -23,7 +23,7 @@ def explain(acc: npt.NDArray[np.float32]) -> str:
     """
     magnitude = np.sqrt((acc * acc).sum(axis=1))
     peak = float(magnitude[PRE])
-    before, after = _mean(acc, -2.0, -1.0), _mean(acc, 1.5, 2.5)
+    before, after = before_impact(acc), _mean(acc, 1.5, 2.5)
     cosine = float(before @ after) / max(float(np.linalg.norm(before) * np.linalg.norm(after)), 1e-6)
     turn = math.degrees(math.acos(max(-1.0, min(1.0, cosine))))
     still = float(np.std(_part(magnitude, 1.0, 2.5))) < _STILL_G
@@ -31,6 +31,11 @@ def explain(acc: npt.NDArray[np.float32]) -> str:
     words.append(f"turned by {turn:.0f}°" if turn >= _TURNED else "posture as before")
     words.append("still since" if still else "moving since")
     return ", ".join(words)
+
+
+def before_impact(acc: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(3,) mean acceleration of a window while the wearer was still up, in g."""
+    return _mean(acc, -2.0, -1.0)
 
 
 def _part(values: npt.NDArray[np.float32], start_s: float, stop_s: float) -> npt.NDArray[np.float32]:

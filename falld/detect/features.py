@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from falld.detect.window import GRID_HZ, PRE, Windows
+from falld.samples.recording import TRUNK
 
 FEATURE_SET = "impact-1"
 """Name of this set; a bundle trained on another one is refused."""
@@ -77,12 +78,8 @@ def _columns(windows: Windows, placement: str) -> Iterator[tuple[str, Array]]:
         for s in _SPANS[3:6]:
             yield f"across {name} max {_label(s)}", _span(across, s).max(axis=1)
             yield f"across {name} mean {_label(s)}", _mean(_span(across, s))
-    yield "wrist", np.full(len(m), _WRIST.get(placement, 0.0), np.float32)
-    yield "trunk", np.full(len(m), _TRUNK.get(placement, 0.0), np.float32)
-
-
-_WRIST = {"wrist": 1.0}
-_TRUNK = {"waist": 1.0, "hip": 1.0, "chest": 1.0, "thigh": 1.0, "neck": 1.0, "upper_arm": 0.0, "ankle": 0.0}
+    yield "wrist", np.full(len(m), placement == "wrist", np.float32)
+    yield "trunk", np.full(len(m), placement in TRUNK, np.float32)
 
 
 def _mean(a: Array) -> Array:

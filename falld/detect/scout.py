@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from falld.detect.events import Gap
+from falld.detect.walk import EVERY, LENGTH, Looks, look
 from falld.detect.window import APART, GRID_HZ, POST, PRE, Windows, cut, impacts
 from falld.samples.block import Block
 from falld.samples.clock import MAX_HOLD_S, Clock
@@ -28,11 +29,27 @@ class Candidates:
     t: npt.NDArray[np.float64]
     """(c,) when each was known with its whole window, or that there will be no more of it."""
     windows: Windows
+    at: npt.NDArray[np.int64]
+    """(c,) numbers of the impacts' points in the segment."""
+    done: npt.NDArray[np.int64]
+    """(c,) numbers of the last points of their windows."""
     incomplete: bool
     """The windows were cut off by a gap, by silence or by the end."""
 
     def __len__(self) -> int:
         return len(self.impact_t)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The segment has ended."""
+
+    t: float
+    """When that was known."""
+
+
+Finding = Candidates | Looks | Gap | End
+"""Of one piece of grid the candidates come before the looks."""
 
 
 class Scout:
@@ -58,13 +75,15 @@ class Scout:
         """Number in the segment of the first point kept."""
         self._judged = 0
         """Points before this one, counted from `_base`, were judged."""
+        self._next_look = 0
+        """Number in the segment of the point where the next look begins."""
 
     @property
     def filled(self) -> int:
         """Grid points interpolated over missing samples so far."""
         return self._filled
 
-    def feed(self, block: Block) -> list[Candidates | Gap]:
+    def feed(self, block: Block) -> list[Finding]:
         """The next samples."""
         if not len(block):
             return []
@@ -72,7 +91,7 @@ class Scout:
         self._last_t = self._line.last_t
         return out
 
-    def advance(self, t: float) -> list[Candidates | Gap]:
+    def advance(self, t: float) -> list[Finding]:
         """Time has come to `t` without a sample: what waited too long is decided on what there is.
 
         The stream may go on afterwards, as a new segment.
@@ -89,22 +108,23 @@ class Scout:
         first = self._time(impacts(self._magnitude, self._judged, len(self._magnitude))[:1])
         return float(min([last_t, *first.tolist()])) + _PATIENCE_S
 
-    def finish(self) -> list[Candidates | Gap]:
+    def finish(self) -> list[Finding]:
         """The stream has ended."""
         return [] if self._last_t is None else self._end(self._last_t)
 
-    def _end(self, t: float) -> list[Candidates | Gap]:
+    def _end(self, t: float) -> list[Finding]:
         out = self._take(self._line.flush())
         out += self._cut_off(t)
         self._last_t = None
         return out
 
-    def _take(self, pieces: list[Grid | Break]) -> list[Candidates | Gap]:
-        out: list[Candidates | Gap] = []
+    def _take(self, pieces: list[Grid | Break]) -> list[Finding]:
+        out: list[Finding] = []
         for piece in pieces:
             if isinstance(piece, Grid):
                 self._append(piece)
-                out += self._found(len(self._acc) - POST, incomplete=False)
+                out += self._found(len(self._acc) - POST)
+                out += self._look()
                 self._forget()
             else:
                 gap = Gap(piece.known, piece.from_t, piece.to_t - piece.from_t)
@@ -123,28 +143,38 @@ class Scout:
         self._known = np.concatenate((self._known, grid.known))
         self._filled += int(np.count_nonzero(grid.filled))
 
-    def _found(self, stop: int, *, incomplete: bool) -> list[Candidates | Gap]:
+    def _found(self, stop: int, ended: float | None = None) -> list[Finding]:
+        """Impacts before `stop`, whose windows are whole unless the segment `ended`."""
         if stop <= self._judged:
             return []
         at = impacts(self._magnitude, self._judged, stop)
         self._judged = stop
         if not len(at):
             return []
-        known = self._known[np.minimum(at + POST, len(self._known) - 1)]
-        return [Candidates(self._time(at), known, cut(self._acc, at), incomplete)]
+        last = np.minimum(at + POST, len(self._known) - 1)
+        known = self._known[last] if ended is None else np.full(len(at), ended)
+        windows = cut(self._acc, at)
+        return [Candidates(self._time(at), known, windows, self._base + at, self._base + last, ended is not None)]
 
-    def _cut_off(self, t: float) -> list[Candidates | Gap]:
+    def _look(self) -> list[Finding]:
+        if self._base + len(self._acc) < self._next_look + LENGTH:
+            return []
+        looks = look(self._acc, self._magnitude, self._known, self._base, self._next_look)
+        self._next_look += EVERY * len(looks.done)
+        return [looks]
+
+    def _cut_off(self, t: float) -> list[Finding]:
         """The segment has ended, which was known at `t`."""
-        out = self._found(len(self._acc), incomplete=True)
+        out = self._found(len(self._acc), t)
         self._clear()
-        return [Candidates(c.impact_t, np.full(len(c), t), c.windows, True) for c in out if isinstance(c, Candidates)]
+        return [*out, End(t)]
 
     def _time(self, at: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         times: npt.NDArray[np.float64] = self._origin + (self._base + at) / GRID_HZ
         return times
 
     def _forget(self) -> None:
-        start = max(0, self._judged - max(PRE, APART))
+        start = max(0, self._judged - max(PRE, APART, LENGTH - POST + EVERY))
         if start:
             self._acc, self._magnitude, self._known = self._acc[start:], self._magnitude[start:], self._known[start:]
             self._base += start
@@ -152,7 +182,7 @@ class Scout:
 
     def dump(self) -> dict[str, Any]:
         """All that the future depends on: plain values and arrays."""
-        kept = ("_acc", "_magnitude", "_known", "_origin", "_base", "_judged", "_last_t", "_filled")
+        kept = ("_acc", "_magnitude", "_known", "_origin", "_base", "_judged", "_next_look", "_last_t", "_filled")
         return {"line": self._line.dump(), **{name[1:]: getattr(self, name) for name in kept}}
 
     def restore(self, state: dict[str, Any]) -> None:

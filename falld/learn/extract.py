@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from falld.detect.scout import Candidates, Scout
+from falld.detect.scout import Candidates, End, Scout
+from falld.detect.walk import Looks
+from falld.detect.watch import WAIT, stance, walks
+from falld.learn.groups import person
 from falld.learn.truth import Truth, teaches, truth
 from falld.samples.catalogue import open_paths
-from falld.samples.recording import Meta, RecordingError, Unusable
+from falld.samples.recording import Meta, Recording, RecordingError, Unusable
 from falld.samples.survey import survey
 
 
@@ -42,14 +45,12 @@ class Table:
     """(c,) 1 a fall's impact, 0 none, -1 teaches nothing."""
     hit: npt.NDArray[np.bool_]
     """(c,) an event at this candidate would be a hit."""
+    walk_t: npt.NDArray[np.float64]
+    """(c,) when the wearer was seen to walk again, within the time that an impact is followed up; inf: not."""
 
     def of_trials(self, values: Iterable[object]) -> npt.NDArray[np.object_]:
         """One value a trial, laid out by candidate."""
         return np.array(list(values), object)[self.trial]
-
-
-_SAME_PEOPLE = {"smartfallmm_raw_old": "smartfallmm"}
-"""Data sets whose people are those of another one."""
 
 
 def extract(paths: Iterable[str], progress: Callable[[str], None]) -> Table:
@@ -60,7 +61,7 @@ def extract(paths: Iterable[str], progress: Callable[[str], None]) -> Table:
         progress: told a line for each archive.
     """
     trials: list[Trial] = []
-    rows: list[tuple[int, float, float, int, bool]] = []
+    rows: list[tuple[int, float, float, int, bool, float]] = []
     windows: list[npt.NDArray[np.float32]] = []
     for path in paths:
         before = len(trials), len(rows)
@@ -76,17 +77,16 @@ def extract(paths: Iterable[str], progress: Callable[[str], None]) -> Table:
             clock = judged.clock
             found = truth(recording.meta, recording.blocks(), clock.rate_hz, nominal=clock.kind == "nominal")
             dataset = recording.meta.source or recording.source
-            person = f"{_SAME_PEOPLE.get(dataset, dataset)}/{recording.meta.subject}"
-            trials.append(Trial(dataset, person, recording.meta, found, judged.duration_s / 3600))
+            trials.append(
+                Trial(dataset, person(dataset, recording.meta.subject), recording.meta, found, judged.duration_s / 3600)
+            )
             scout = Scout(clock)
-            for item in [e for block in recording.blocks() for e in scout.feed(block)] + scout.finish():
-                if not isinstance(item, Candidates):
-                    continue
+            for item, walk_t in _followed(scout, recording):
                 windows.append(item.windows.acc)
-                for impact_t, t in zip(item.impact_t.tolist(), item.t.tolist(), strict=True):
+                for impact_t, t, walked in zip(item.impact_t.tolist(), item.t.tolist(), walk_t, strict=True):
                     whole = teaches(found, impact_t, incomplete=item.incomplete, clock=clock.kind)
                     label = found.label(impact_t) if whole else -1
-                    rows.append((len(trials) - 1, impact_t, t, label, found.hit(impact_t, t)))
+                    rows.append((len(trials) - 1, impact_t, t, label, found.hit(impact_t, t), walked))
         progress(f"{path}: {len(trials) - before[0]} recordings, {len(rows) - before[1]} candidates")
     columns = list(zip(*rows, strict=True))
     return Table(
@@ -97,4 +97,34 @@ def extract(paths: Iterable[str], progress: Callable[[str], None]) -> Table:
         np.concatenate(windows),
         np.array(columns[3], np.int64),
         np.array(columns[4], bool),
+        np.array(columns[5]),
     )
+
+
+def _followed(scout: Scout, recording: Recording) -> list[tuple[Candidates, list[float]]]:
+    """The candidates of a recording, each batch with when its wearers were seen to walk again."""
+    found: list[tuple[Candidates, list[float]]] = []
+    segment: list[tuple[Candidates, list[float]]] = []
+    looks: list[Looks] = []
+    for item in [e for block in recording.blocks() for e in scout.feed(block)] + scout.finish():
+        if isinstance(item, Candidates):
+            segment.append((item, []))
+        elif isinstance(item, Looks):
+            looks.append(item)
+        elif isinstance(item, End):
+            for candidates, walk_t in segment:
+                walk_t += [_walk_t(candidates, i, looks, recording.meta.placement) for i in range(len(candidates))]
+            found += segment
+            segment, looks = [], []
+    return found
+
+
+def _walk_t(candidates: Candidates, i: int, looks: list[Looks], placement: str) -> float:
+    at = int(candidates.at[i])
+    stood = stance(placement, candidates.windows.acc[i])
+    for look in looks:
+        near = (look.done >= candidates.done[i]) & (look.done <= at + WAIT) & look.walking
+        for j in np.flatnonzero(near).tolist():
+            if walks(look, j, at, stood):
+                return float(look.t[j])
+    return float("inf")

@@ -11,6 +11,9 @@ from falld.detect.detector import REFRACTORY_S
 from falld.learn.extract import Table
 from falld.learn.intervals import poisson, wilson
 
+RECOVERED_S = 20.0
+"""A fall whose wearer walks again so soon after it was told makes no sound."""
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -63,6 +66,27 @@ def score(
         threshold: (c,) that applies to each.
         chosen: (trials,) which trials to score.
     """
+    return _count(table, np.flatnonzero(probability >= threshold), chosen)
+
+
+def heard(
+    table: Table,
+    probability: npt.NDArray[np.float64],
+    threshold: npt.NDArray[np.float64],
+    doubt: npt.NDArray[np.float64],
+    chosen: npt.NDArray[np.bool_],
+) -> Score:
+    """Score what a responder hears in the end: falls after which nobody was up within 20 s, and confirmed doubts.
+
+    Args:
+        doubt: (c,) the probability from which a candidate is followed up.
+    """
+    sure = (probability >= threshold) & (table.walk_t > table.t + RECOVERED_S)
+    confirmed = (probability < threshold) & (probability >= doubt) & np.isinf(table.walk_t)
+    return _count(table, np.flatnonzero(sure | confirmed), chosen)
+
+
+def _count(table: Table, events: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_]) -> Score:
     wanted = chosen.tolist()
     total = Score()
     for one, is_wanted in zip(table.trials, wanted, strict=True):
@@ -71,7 +95,7 @@ def score(
     hit_trials: set[int] = set()
     alarms = 0
     counted: dict[int, float] = {}
-    for i in np.flatnonzero(probability >= threshold).tolist():
+    for i in events.tolist():
         trial = int(table.trial[i])
         t = float(table.t[i])
         if not wanted[trial] or t < counted.get(trial, -np.inf) + REFRACTORY_S:

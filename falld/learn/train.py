@@ -1,7 +1,8 @@
-"""Candidates to a classifier: gradient boosted trees, and how they are fed."""
+"""Candidates to a classifier: a few gradient boosted forests, each of which has seen other sensors as well."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,79 +10,114 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from falld.detect.features import features
-from falld.detect.window import GRID_HZ, POST, PRE, Windows
+from falld.detect.window import GATE_G, GRID_HZ, POST, PRE, Windows
+from falld.learn.augment import KINDS
 from falld.learn.extract import Table
+from falld.learn.groups import GROUPS, group
 
 SEED = 1
+MEMBERS = ("clip", "slip", "slow")
+"""What each member has seen besides the recordings as they are."""
+_AS = {"wrist": "wrist", "trunk": "waist", "other": "unknown"}
 _TREES: dict[str, Any] = {
-    "max_iter": 150,
+    "max_iter": 120,
     "learning_rate": 0.1,
     "max_leaf_nodes": 31,
     "min_samples_leaf": 20,
     "l2_regularization": 1.0,
+    "max_bins": 127,
     "early_stopping": False,
-    "random_state": SEED,
 }
-GROUPS = ("wrist", "trunk", "other")
-_TRUNK = ("waist", "hip", "chest", "thigh", "neck")
 _PAD = 25
 """Points that stand for what is missing, as `falld.detect.window.cut` does it."""
 
+Rows = npt.NDArray[np.int64]
+Features = npt.NDArray[np.float32]
 
-def group(placement: str) -> str:
-    """Placements that share a threshold."""
-    return "trunk" if placement in _TRUNK else "wrist" if placement == "wrist" else "other"
+
+@dataclass(frozen=True)
+class Model:
+    """Says the mean of what its members say."""
+
+    members: tuple[HistGradientBoostingClassifier, ...]
+
+    @property
+    def width(self) -> int:
+        """Number of features."""
+        return int(self.members[0].n_features_in_)
+
+    def probability(self, x: Features) -> npt.NDArray[np.float64]:
+        """(n,) of (n, d) features."""
+        mean: npt.NDArray[np.float64] = np.mean([member.predict_proba(x)[:, 1] for member in self.members], axis=0)
+        return mean
 
 
 class Examples:
-    """All candidates as features, once for each placement that they are taught under.
-
-    Ordinary life on the wrist is also taught as if it were on the trunk and the other way round: what is no fall at
-    one place is none at the other. All is taught as of an unknown placement too, and with windows cut short, so that
-    an impact at which the wearable broke is judged by what it saw.
-    """
+    """All candidates as features: as they are, under other placements, cut short, and as other sensors show them."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
-        self.placement = table.of_trials(trial.meta.placement for trial in table.trials)
-        windows = Windows(table.acc)
-        self._as = {name: features(windows, place)[0] for name, place in _AS.items()}
-        self._short = {name: features(Windows(_shortened(table.acc)), place)[0] for name, place in _AS.items()}
+        placements = [group(trial.meta.placement) for trial in table.trials]
+        self.group = np.array(placements)[table.trial]
+        self.under = {name: features(Windows(table.acc), place)[0] for name, place in _AS.items()}
+        short = Windows(_shortened(table.acc))
+        self.short = self._own({name: features(short, place)[0] for name, place in _AS.items()})
+        self.own = self._own(self.under)
+        self.seen: dict[str, Features] = {}
+        self.passes: dict[str, npt.NDArray[np.bool_]] = {}
+        for number, kind in enumerate(MEMBERS):
+            acc = KINDS[kind](table.acc, np.random.default_rng((SEED, number)))
+            self.seen[kind] = self._own({name: features(Windows(acc), place)[0] for name, place in _AS.items()})
+            self.passes[kind] = (acc[:, PRE] ** 2).sum(axis=1) >= GATE_G**2
+            del acc
 
-    def own(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Features as the product computes them."""
-        out = np.empty((len(rows), self._as["other"].shape[1]), np.float32)
-        groups = np.array([group(str(place)) for place in self.placement[rows]])
+    def _own(self, under: dict[str, Features]) -> Features:
+        """Each candidate under the placement that it has."""
+        out = np.empty_like(under["other"])
         for name in GROUPS:
-            out[groups == name] = self._as[name][rows[groups == name]]
+            out[self.group == name] = under[name][self.group == name]
         return out
 
-    def taught(
-        self, rows: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """Features, labels and weights of what these candidates teach."""
-        rows = rows[self.table.label[rows] >= 0]
-        label = self.table.label[rows]
-        groups = np.array([group(str(place)) for place in self.placement[rows]])
-        parts: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], float]] = [(self.own(rows), label, 1.0)]
-        for name in ("wrist", "trunk"):
-            other = rows[(label == 0) & (groups != name)]
-            parts.append((self._as[name][other], np.zeros(len(other), np.int64), 0.5))
-        some = rows[(label == 1) | (np.arange(len(rows)) % 3 == 0)]
-        parts.append((self._as["other"][some], self.table.label[some], 0.5))
-        place = np.array([group(str(p)) for p in self.placement[some]])
-        for name in GROUPS:
-            of_group = some[place == name]
-            parts.append((self._short[name][of_group], self.table.label[of_group], 0.5))
-        weights = np.concatenate([np.full(len(y), w) for _, y, w in parts])
-        return np.concatenate([x for x, _, _ in parts]), np.concatenate([y for _, y, _ in parts]), weights
+
+def fit(examples: Examples, rows: Rows) -> Model:
+    """A classifier that has seen these candidates and no others."""
+    rows = rows[examples.table.label[rows] >= 0]
+    return Model(tuple(_member(examples, rows, number) for number in range(len(MEMBERS))))
 
 
-_AS = {"wrist": "wrist", "trunk": "waist", "other": "unknown"}
+def _member(examples: Examples, rows: Rows, number: int) -> HistGradientBoostingClassifier:
+    """One forest. What counts less is taught in part, as scikit-learn's binning by weights takes minutes."""
+    rng = np.random.default_rng((SEED, number))
+    kind = MEMBERS[number]
+    label = examples.table.label
+    falls, others = rows[label[rows] == 1], rows[label[rows] == 0]
+
+    def part(of: Rows, share: float) -> Rows:
+        return of[rng.random(len(of)) < share]
+
+    def passing(of: Rows) -> Rows:
+        return of[examples.passes[kind][of]]
+
+    # What is no fall at one place is none at another.
+    foreign = [(name, part(others[examples.group[others] != name], 0.5)) for name in ("wrist", "trunk")]
+    taught = [
+        (examples.own, falls),
+        (examples.own, others),
+        *((examples.under[name], some) for name, some in foreign),
+        (examples.under["other"], falls),
+        (examples.under["other"], part(others, 0.5)),
+        (examples.short, falls),
+        (examples.short, part(others, 0.5)),
+        (examples.seen[kind], passing(falls)),
+        (examples.seen[kind], passing(part(others, 0.7))),
+    ]
+    x = np.concatenate([features[some] for features, some in taught])
+    y = np.concatenate([label[some] for _, some in taught])
+    return HistGradientBoostingClassifier(**_TREES, random_state=SEED + number).fit(x, y)
 
 
 def _shortened(acc: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Windows that end 0.1 to 2 s after the impact, padded as the product pads them; seeded."""
+    """Windows that end 0.1 to 2 s after the impact, padded as the product pads them."""
     out = acc.copy()
     ends = np.random.default_rng(SEED).integers(round(0.1 * GRID_HZ), round(2.0 * GRID_HZ), len(acc))
     for i, end in enumerate(ends.tolist()):
@@ -89,17 +125,3 @@ def _shortened(acc: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         if end < POST:
             out[i, stop:] = acc[i, stop - _PAD : stop].mean(axis=0)
     return out
-
-
-def fit(examples: Examples, rows: npt.NDArray[np.int64]) -> HistGradientBoostingClassifier:
-    """A classifier that has seen these candidates."""
-    x, y, weights = examples.taught(rows)
-    return HistGradientBoostingClassifier(**_TREES).fit(x, y, sample_weight=weights)
-
-
-def probability(
-    model: HistGradientBoostingClassifier, examples: Examples, rows: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
-    """Probability of a fall for each of these candidates."""
-    found: npt.NDArray[np.float64] = model.predict_proba(examples.own(rows))[:, 1]
-    return found

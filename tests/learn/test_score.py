@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from falld.detect.window import POST, PRE
 from falld.learn.extract import Table, Trial
 from falld.learn.intervals import poisson, wilson
-from falld.learn.score import Score, score
+from falld.learn.score import Score, heard, score
 from falld.learn.truth import Truth, teaches, truth
 from falld.samples.block import Block
 from falld.samples.recording import FallSpan, Meta
@@ -40,7 +42,8 @@ def table(*trials: tuple[float | None, list[float]]) -> Table:
     hit = np.array([people[i].truth.hit(at, at + 2.5) for i, at in rows], bool)
     acc = np.zeros((len(rows), PRE + 1 + POST, 3), np.float32)
     trial = np.array([i for i, _ in rows], np.int64)
-    return Table(people, trial, impact_t, impact_t + 2.5, acc, np.zeros(len(rows), np.int64), hit)
+    never = np.full(len(rows), np.inf)
+    return Table(people, trial, impact_t, impact_t + 2.5, acc, np.zeros(len(rows), np.int64), hit, never)
 
 
 def scored(of: Table) -> Score:
@@ -64,6 +67,18 @@ def test_scores_add_up_and_say_their_intervals() -> None:
     total = scored(table((100.0, [100.0]), (None, [50.0]), (None, [])))
     assert total == Score(falls=1, hits=1, alarms=1, hours=0.2)
     assert total.describe(per_day=False)["sensitivity"] == "100.0 % [20.7, 100.0]"
+
+
+def test_who_walks_again_is_not_heard_of_and_who_is_doubted_is_heard_only_if_not_up() -> None:
+    of = table((None, [10.0, 40.0, 70.0, 100.0]))
+    walk_t = np.array([np.inf, 60.0, np.inf, 110.0])
+    of = replace(of, walk_t=walk_t)
+    probability, sure, doubt = np.array([0.9, 0.9, 0.4, 0.4]), np.full(4, 0.8), np.full(4, 0.3)
+    every = np.ones(1, bool)
+    assert score(of, probability, sure, every).alarms == 2
+    assert heard(of, probability, sure, doubt, every).alarms == 2, "the first, and the third; the others walk"
+    assert heard(replace(of, walk_t=walk_t + 5), probability, sure, doubt, every).alarms == 3, "too late"
+    assert heard(of, probability, sure, np.full(4, 0.5), every).alarms == 1
 
 
 def ramp(peak_at: float) -> Block:
