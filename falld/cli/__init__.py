@@ -13,6 +13,7 @@ import falld
 from falld.errors import FalldError
 
 VERBS = {
+    "benchmark": "Judge detectors beside published methods.",
     "demo": "A fall on its way to an acknowledged alert, on this machine.",
     "hub": "The monitoring hub: receive, commit, acknowledge, list.",
     "learn": "Train and judge detectors.",
