@@ -79,6 +79,16 @@ async def test_a_fall_with_the_shipped_detector(tmp_path: Path, bundle: Bundle) 
     assert not any(h.kind == "impact" for h in heard)
 
 
+async def test_who_walks_again_recovers_before_anybody_is_alarmed(tmp_path: Path) -> None:
+    heard: list[Heard] = []
+    recording = recordings_dir() / "fall-recovered-waist.csv.gz"
+    settings = config(tmp_path, free_port(), [recording], speed=20, raise_after_s=20)
+    async with running(_Daemon(settings, heard)):
+        await until(lambda: [h.kind for h in heard].count("committed") == 2, 10)
+    assert [h.data["event"] for h in heard if h.kind == "decision"] == ["fall", "recovered"]
+    assert [h.text.split(",")[0] for h in heard if h.kind == "committed"] == ["fall suspected", "fall recovered"]
+
+
 async def test_a_wearable_that_is_too_slow_is_told_and_still_heard(
     tmp_path: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
