@@ -17,17 +17,19 @@ from falld.detect.bundle import Bundle
 from falld.detect.state import pack, unpack
 from falld.replay import Replay
 from falld.resources import shipped_bundle
+from falld.samples.archive import SUFFIX, index_path
 from falld.samples.atomic import replacing
 from falld.samples.block import Block
 from falld.samples.catalogue import open_paths
-from falld.samples.csvfile import CsvRecording, yaml_path
+from falld.samples.csvfile import SUFFIXES, CsvRecording, yaml_path
 from falld.samples.meta import dump_yaml
 from falld.samples.recording import PLACEMENTS
 
 _PACE_S = 0.1
 """Recording time let through at once under `--speed`: about one notification of a wearable."""
 _TOLD_EVERY = 16
-"""Recordings between two updates of the progress line."""
+"""Recordings between two updates of the progress bar."""
+_BAR = 30
 
 
 @click.command()
@@ -68,6 +70,7 @@ def command(
         unpack(state.read_bytes(), loaded.name)
     replay = Replay(loaded, placement, candidates, pace=None if speed is None else lambda blocks: _paced(blocks, speed))
     progress = sys.stderr.isatty() and speed is None
+    total = _recordings(paths) if progress else 0
     for recording in open_paths(paths):
         told = []
         for line in replay.lines(recording):
@@ -81,7 +84,7 @@ def command(
         for warning in replay.warnings:
             click.echo(f"warning: {warning}", err=True)
         if progress and replay.recordings % _TOLD_EVERY == 0:
-            click.echo(f"\r{replay.recordings} recordings, {replay.hours:.1f} h", nl=False, err=True)
+            click.echo(_bar(replay.recordings, total, replay.hours), nl=False, err=True)
     if progress:
         _clear()
     if state is not None:
@@ -110,6 +113,25 @@ def _paced(blocks: Iterator[Block], speed: float) -> Iterator[Block]:
             pause.wait(max(0.0, float(block.t[stop - 1] - block.t[start])) / speed)
             yield Block(block.t[start:stop], block.acc[start:stop])
             start = stop
+
+
+def _recordings(paths: tuple[str, ...]) -> int:
+    """About how many there are, by the lines of the indexes."""
+    total = 0
+    for path in map(Path, paths):
+        for file in path.iterdir() if path.is_dir() else (path,):
+            index = Path(index_path(str(file)))
+            if file.suffix == SUFFIX and index.is_file():
+                with index.open("rb") as lines:
+                    total += sum(1 for _ in lines) - 1
+            elif file.name.endswith(SUFFIXES):
+                total += 1
+    return total
+
+
+def _bar(done: int, total: int, hours: float) -> str:
+    filled = min(_BAR, _BAR * done // max(total, 1))
+    return f"\r[{'#' * filled}{'.' * (_BAR - filled)}] {done} of {total} recordings, {hours:.1f} h"
 
 
 def _clear() -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import pty
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +205,22 @@ def test_every_shipped_recording_gives_what_its_yaml_expects() -> None:
         assert bundle == shipped_bundle().name, path
         told = [expected_line(line, bundle) for line in replay(str(path))[1]]
         assert told == [pytest.approx(line, abs=2e-3) if "probability" in line else line for line in expected], path
+
+
+def test_a_terminal_sees_a_progress_bar(tmp_path: Path) -> None:
+    path = tmp_path / "set.parquet"
+    with ArchiveWriter(path) as archive:
+        for _ in range(40):
+            archive.add(Meta(placement="wrist", sample_rate_hz=50.0), [still(100)])
+    screen, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "falld", "replay", str(path), FALL], stdout=subprocess.PIPE, stderr=terminal
+    ) as process:
+        out, _ = process.communicate(timeout=60)
+    os.close(terminal)
+    shown = os.read(screen, 65536).decode()
+    os.close(screen)
+    assert process.returncode == 0
+    assert "of 41 recordings" in shown
+    assert "[###########..................." in shown
+    assert out.decode().count(": end: ") == 41
