@@ -14,7 +14,7 @@ from falld.detect.window import APART, GATE_G, GRID_HZ, POST, PRE
 from falld.learn.extract import Table
 from falld.learn.groups import group
 from falld.learn.score import Score, heard, score
-from falld.learn.train import MEMBERS
+from falld.learn.train import MEMBERS, SEEN
 from falld.learn.validate import (
     HEARD_LAB_ALARMS_PER_HOUR,
     HEARD_LIFE_ALARMS_PER_DAY,
@@ -60,8 +60,8 @@ def card(
         "range_g": "2 or more",
         "window_s": [-PRE / GRID_HZ, POST / GRID_HZ],
         "gate": f"|a| of at least {GATE_G} g, the largest within {APART / GRID_HZ:g} s on both sides",
-        "model": f"mean of {len(MEMBERS)} histogram gradient boostings (scikit-learn), exported to ONNX",
-        "members_have_also_seen": list(MEMBERS),
+        "model": f"mean of {MEMBERS} histogram gradient boostings (scikit-learn), exported to ONNX",
+        "has_also_seen": list(SEEN),
         "thresholds": {place: thresholds[group(place)] for place in PLACEMENTS},
         "doubts": {place: doubts[group(place)] for place in PLACEMENTS},
         "thresholds_chosen": (

@@ -1,4 +1,4 @@
-"""Candidates to a classifier: a few gradient boosted forests, each of which has seen other sensors as well."""
+"""Candidates to a classifier: a few gradient boosted forests that have seen other sensors as well."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from falld.learn.extract import Table
 from falld.learn.groups import GROUPS, group
 
 SEED = 1
-MEMBERS = ("clip", "slip", "slow")
-"""What each member has seen besides the recordings as they are."""
+MEMBERS = 3
+SEEN = ("clip", "slip", "slow")
+"""What the members have seen besides the recordings as they are."""
 _AS = {"wrist": "wrist", "trunk": "waist", "other": "unknown"}
 _TREES: dict[str, Any] = {
     "max_iter": 120,
@@ -65,7 +66,7 @@ class Examples:
         self.own = self._own(self.under)
         self.seen: dict[str, Features] = {}
         self.passes: dict[str, npt.NDArray[np.bool_]] = {}
-        for number, kind in enumerate(MEMBERS):
+        for number, kind in enumerate(SEEN):
             acc = KINDS[kind](table.acc, np.random.default_rng((SEED, number)))
             self.seen[kind] = self._own({name: features(Windows(acc), place)[0] for name, place in _AS.items()})
             self.passes[kind] = (acc[:, PRE] ** 2).sum(axis=1) >= GATE_G**2
@@ -82,34 +83,33 @@ class Examples:
 def fit(examples: Examples, rows: Rows) -> Model:
     """A classifier that has seen these candidates and no others."""
     rows = rows[examples.table.label[rows] >= 0]
-    return Model(tuple(_member(examples, rows, number) for number in range(len(MEMBERS))))
+    return Model(tuple(_member(examples, rows, number) for number in range(MEMBERS)))
 
 
 def _member(examples: Examples, rows: Rows, number: int) -> HistGradientBoostingClassifier:
     """One forest. What counts less is taught in part, as scikit-learn's binning by weights takes minutes."""
     rng = np.random.default_rng((SEED, number))
-    kind = MEMBERS[number]
     label = examples.table.label
     falls, others = rows[label[rows] == 1], rows[label[rows] == 0]
 
     def part(of: Rows, share: float) -> Rows:
         return of[rng.random(len(of)) < share]
 
-    def passing(of: Rows) -> Rows:
-        return of[examples.passes[kind][of]]
+    def seen(kind: str, of: Rows) -> tuple[Features, Rows]:
+        return examples.seen[kind], of[examples.passes[kind][of]]
 
     # What is no fall at one place is none at another.
-    foreign = [(name, part(others[examples.group[others] != name], 0.5)) for name in ("wrist", "trunk")]
+    foreign = [(name, part(others[examples.group[others] != name], 0.4)) for name in ("wrist", "trunk")]
     taught = [
         (examples.own, falls),
         (examples.own, others),
         *((examples.under[name], some) for name, some in foreign),
         (examples.under["other"], falls),
-        (examples.under["other"], part(others, 0.5)),
+        (examples.under["other"], part(others, 0.3)),
         (examples.short, falls),
-        (examples.short, part(others, 0.5)),
-        (examples.seen[kind], passing(falls)),
-        (examples.seen[kind], passing(part(others, 0.7))),
+        (examples.short, part(others, 0.3)),
+        *(seen(kind, falls) for kind in SEEN),
+        *(seen(kind, part(others, 0.3)) for kind in SEEN),
     ]
     x = np.concatenate([features[some] for features, some in taught])
     y = np.concatenate([label[some] for _, some in taught])
