@@ -20,7 +20,7 @@ GATE_G = 1.6
 """Least |a| of an impact: keeps 99.5 % of staged falls in the published sets; 1.8 g loses some."""
 APART = 50
 """An impact is the largest within 1 s on both sides: a fall's own rebounds are not further impacts."""
-_PAD = 25
+PAD = 25
 """Points whose mean stands for what lies beyond the end of a segment: half a second, a posture and no swing."""
 
 Magnitudes = npt.NDArray[np.float32]
@@ -70,6 +70,6 @@ def cut(acc: npt.NDArray[np.float32], at: npt.NDArray[np.int64]) -> Windows:
     windows = acc[np.clip(index, 0, len(acc) - 1)]
     for row in np.flatnonzero((index[:, 0] < 0) | (index[:, -1] >= len(acc))):
         below, above = index[row] < 0, index[row] >= len(acc)
-        windows[row, below] = acc[:_PAD].mean(axis=0)
-        windows[row, above] = acc[-_PAD:].mean(axis=0)
+        windows[row, below] = acc[:PAD].mean(axis=0)
+        windows[row, above] = acc[-PAD:].mean(axis=0)
     return Windows(windows)

@@ -15,7 +15,7 @@ from falld.learn.groups import person
 from falld.learn.truth import Truth, teaches, truth
 from falld.samples.catalogue import open_paths
 from falld.samples.recording import Meta, Recording, RecordingError, Unusable
-from falld.samples.survey import survey
+from falld.samples.survey import Survey, survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,22 @@ class Table:
     walk_t: npt.NDArray[np.float64]
     """(c,) when the wearer was seen to walk again, within the time that an impact is followed up; inf: not."""
 
-    def of_trials(self, values: Iterable[object]) -> npt.NDArray[np.object_]:
-        """One value a trial, laid out by candidate."""
-        return np.array(list(values), object)[self.trial]
+
+def dataset_of(recording: Recording) -> str:
+    """The data set that a recording is of; its path, where it does not say."""
+    return recording.meta.source or recording.source
+
+
+def trial_of(recording: Recording, judged: Survey) -> Trial:
+    """What is known of a recording that was found usable.
+
+    Raises:
+        RecordingError: it cannot be read.
+    """
+    clock, dataset = judged.clock, dataset_of(recording)
+    what = truth(recording.meta, recording.blocks(), clock.rate_hz, nominal=clock.kind == "nominal")
+    who = person(dataset, recording.meta.subject)
+    return Trial(dataset, who, recording.meta, what, judged.duration_s / 3600)
 
 
 def extract(paths: Iterable[str], progress: Callable[[str], None]) -> Table:
@@ -75,11 +88,8 @@ def extract(paths: Iterable[str], progress: Callable[[str], None]) -> Table:
                 progress(f"left out: {error}")
                 continue
             clock = judged.clock
-            found = truth(recording.meta, recording.blocks(), clock.rate_hz, nominal=clock.kind == "nominal")
-            dataset = recording.meta.source or recording.source
-            trials.append(
-                Trial(dataset, person(dataset, recording.meta.subject), recording.meta, found, judged.duration_s / 3600)
-            )
+            trials.append(trial_of(recording, judged))
+            found = trials[-1].truth
             scout = Scout(clock)
             for item, walk_t in _followed(scout, recording):
                 windows.append(item.windows.acc)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from falld.detect.features import features
-from falld.detect.window import GATE_G, GRID_HZ, POST, PRE, Windows
+from falld.detect.window import GATE_G, GRID_HZ, PAD, POST, PRE, Windows
 from falld.learn.augment import KINDS
 from falld.learn.extract import Table
 from falld.learn.groups import GROUPS, group
@@ -29,8 +29,6 @@ _TREES: dict[str, Any] = {
     "max_bins": 127,
     "early_stopping": False,
 }
-_PAD = 25
-"""Points that stand for what is missing, as `falld.detect.window.cut` does it."""
 
 Rows = npt.NDArray[np.int64]
 Features = npt.NDArray[np.float32]
@@ -123,5 +121,5 @@ def _shortened(acc: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     for i, end in enumerate(ends.tolist()):
         stop = PRE + 1 + end
         if end < POST:
-            out[i, stop:] = acc[i, stop - _PAD : stop].mean(axis=0)
+            out[i, stop:] = acc[i, stop - PAD : stop].mean(axis=0)
     return out

@@ -28,8 +28,6 @@ class Truth:
     impact_s: float | None
     """Seconds on the recording's clock; None: nobody fell."""
     start_s: float
-    end_s: float
-    peak_g: float
 
     def hit(self, impact_t: float, t: float) -> bool:
         """Whether an event is about the fall."""
@@ -60,7 +58,7 @@ def truth(meta: Meta, blocks: Iterable[Block], rate_hz: float, *, nominal: bool)
     acc = np.concatenate([part.acc for part in parts])
     magnitude = np.sqrt((acc * acc).sum(axis=1))
     fallen = bool(meta.falls) if meta.is_fall is None else meta.is_fall
-    return Truth(_impact(meta, t, magnitude) if fallen else None, float(t[0]), float(t[-1]), float(magnitude.max()))
+    return Truth(_impact(meta, t, magnitude) if fallen else None, float(t[0]))
 
 
 def _impact(meta: Meta, t: np.ndarray[tuple[int], np.dtype[np.float64]], magnitude: np.ndarray[tuple[int]]) -> float:

@@ -22,7 +22,7 @@ Candidates = list[tuple[float, float]]
 def made(*trials: tuple[float | None, Candidates]) -> tuple[list[Trial], Events]:
     """Trials of 0.1 h, each with its impact and the impacts and scores of its candidates, decided 2.5 s later."""
     who = [
-        Trial("lab", f"lab/{i}", Meta(placement="waist"), Truth(impact, 0.0, 360.0, 5.0), 0.1)
+        Trial("lab", f"lab/{i}", Meta(placement="waist"), Truth(impact, 0.0), 0.1)
         for i, (impact, _) in enumerate(trials)
     ]
     rows = [(i, at, points) for i, (_, found) in enumerate(trials) for at, points in sorted(found)]
@@ -86,7 +86,7 @@ def test_a_curve_without_events() -> None:
 
 
 def test_ordinary_life_is_long_and_without_a_fall() -> None:
-    long = [Trial("x", "x/1", Meta(), Truth(impact, 0.0, 1500.0, 2.0), 0.4) for impact in (None, 700.0)]
+    long = [Trial("x", "x/1", Meta(), Truth(impact, 0.0), 0.4) for impact in (None, 700.0)]
     facts = Facts.of([*long, *made((None, []))[0]])
     assert facts.life.tolist() == [True, False, False]
     assert facts.hours.tolist() == [0.4, 0.0, 0.1]

@@ -34,7 +34,7 @@ def test_an_interval_holds_its_share(hits: int, more: int) -> None:
 def table(*trials: tuple[float | None, list[float]]) -> Table:
     """Trials of 0.1 h, each with its impact and the impacts of its candidates, decided 2.5 s later."""
     people = [
-        Trial("lab", f"lab/{i}", Meta(placement="waist"), Truth(impact, 0.0, 360.0, 5.0), 0.1)
+        Trial("lab", f"lab/{i}", Meta(placement="waist"), Truth(impact, 0.0), 0.1)
         for i, (impact, _) in enumerate(trials)
     ]
     rows = [(i, at) for i, (_, found) in enumerate(trials) for at in found]
@@ -103,7 +103,7 @@ def test_the_impact_is_the_given_one_else_the_span_s_largest_else_the_largest() 
 
 def test_what_teaches_does_not_depend_on_the_class() -> None:
     for impact in (5.0, None):
-        found = Truth(impact, 0.0, 10.0, 4.0)
+        found = Truth(impact, 0.0)
         assert teaches(found, 5.0, incomplete=False, clock="stamps")
         assert not teaches(found, 1.4, incomplete=False, clock="stamps")
         assert not teaches(found, 5.0, incomplete=True, clock="stamps")
@@ -111,5 +111,5 @@ def test_what_teaches_does_not_depend_on_the_class() -> None:
 
 
 def test_labels() -> None:
-    fall = Truth(5.0, 0.0, 30.0, 4.0)
+    fall = Truth(5.0, 0.0)
     assert [fall.label(t) for t in (3.9, 4.1, 5.9, 6.1, 16.9, 17.1)] == [0, 1, 1, -1, -1, 0]

@@ -12,10 +12,9 @@ from falld.errors import FalldError
 from falld.learn.baselines.method import Features, Found, Method, Said
 from falld.learn.baselines.trace import Floats, Trace, trace
 from falld.learn.benchmark.aftermath import aftermath
-from falld.learn.extract import Trial
-from falld.learn.groups import person
+from falld.learn.extract import Trial, dataset_of, trial_of
 from falld.learn.score import RECOVERED_S
-from falld.learn.truth import EARLY_S, LATE_S, truth
+from falld.learn.truth import EARLY_S, LATE_S
 from falld.samples.catalogue import open_paths
 from falld.samples.recording import Recording, RecordingError, Unusable
 from falld.samples.survey import survey
@@ -148,19 +147,9 @@ def harvest(
     return found
 
 
-def dataset_of(recording: Recording) -> str:
-    """The data set that a recording is of; its path, where it does not say."""
-    return recording.meta.source or recording.source
-
-
 def _open(recording: Recording) -> tuple[Trial, Trace]:
     judged = survey(recording)
-    clock = judged.clock
-    what = truth(recording.meta, recording.blocks(), clock.rate_hz, nominal=clock.kind == "nominal")
-    dataset = dataset_of(recording)
-    return Trial(
-        dataset, person(dataset, recording.meta.subject), recording.meta, what, judged.duration_s / 3600
-    ), trace(recording, clock)
+    return trial_of(recording, judged), trace(recording, judged.clock)
 
 
 def _falls(said: Sequence[Said]) -> Found:
