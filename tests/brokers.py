@@ -143,8 +143,8 @@ async def fake_broker(
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def until(true: Callable[[], object], within_s: float = 5.0) -> None:
-    """Waits for a condition."""
+async def until(true: Callable[[], object], within_s: float = 30.0) -> None:
+    """Waits for a condition; long enough for a machine that does much else."""
     async with asyncio.timeout(within_s):
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.01)

@@ -48,7 +48,7 @@ def falld(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def wait_for(process: subprocess.Popen[str], words: str, times: int = 1, within_s: float = 15.0) -> str:
+def wait_for(process: subprocess.Popen[str], words: str, times: int = 1, within_s: float = 60.0) -> str:
     """What the program writes to stderr, up to and with these words."""
     assert process.stderr is not None
     os.set_blocking(process.stderr.fileno(), False)

@@ -73,7 +73,7 @@ async def test_a_fall_with_the_shipped_detector(tmp_path: Path, bundle: Bundle) 
     recording = recordings_dir() / "fall-forward-waist.csv.gz"
     settings = config(tmp_path, free_port(), [recording], speed=40, raise_after_s=0)
     async with running(_Daemon(settings, heard)):
-        await until(lambda: [h.kind for h in heard].count("committed") == 2, 10)
+        await until(lambda: [h.kind for h in heard].count("committed") == 2)
     decision = next(h for h in heard if h.kind == "decision")
     assert (decision.data["event"], decision.data["model"]) == ("fall", bundle.name)
     assert not any(h.kind == "impact" for h in heard)
@@ -84,7 +84,7 @@ async def test_who_walks_again_recovers_before_anybody_is_alarmed(tmp_path: Path
     recording = recordings_dir() / "fall-recovered-waist.csv.gz"
     settings = config(tmp_path, free_port(), [recording], speed=20, raise_after_s=20)
     async with running(_Daemon(settings, heard)):
-        await until(lambda: [h.kind for h in heard].count("committed") == 2, 10)
+        await until(lambda: [h.kind for h in heard].count("committed") == 2)
     assert [h.data["event"] for h in heard if h.kind == "decision"] == ["fall", "recovered"]
     assert [h.text.split(",")[0] for h in heard if h.kind == "committed"] == ["fall suspected", "fall recovered"]
 
@@ -98,7 +98,7 @@ async def test_a_wearable_that_is_too_slow_is_told_and_still_heard(
     monkeypatch.setattr("falld.daemon.run.Home", lambda *a, **k: homes.append(Home(*a, **k)) or homes[0])
     settings = config(tmp_path, free_port(), [standing(tmp_path / "belt.csv", 2)])
     async with running(_Daemon(settings, heard)):
-        await until(lambda: any(h.kind == "ended" for h in heard), 10)
+        await until(lambda: any(h.kind == "ended" for h in heard))
         health = await homes[0].health()
     told = (
         f"bundle {bundle.name}: cannot detect: 50.0 Hz is below the 60 Hz that it needs; let the wearable sample faster"

@@ -149,7 +149,7 @@ async def test_what_nobody_foresaw_ends_the_daemon(broker: Mosquitto, tmp_path: 
 
     home = Listening(config(tmp_path, broker.port, [standing(tmp_path / "belt.csv", 3)]), Faulty())
     with pytest.raises(ZeroDivisionError):
-        await asyncio.wait_for(home.home.run(), 5)
+        await asyncio.wait_for(home.home.run(), 30)
 
 
 async def test_a_disk_that_fails_ends_the_daemon(
@@ -169,7 +169,7 @@ async def test_a_disk_that_fails_ends_the_daemon(
 
     monkeypatch.setattr(Scripted, "feed", wreck)
     with pytest.raises(OutboxError):
-        await asyncio.wait_for(home.home.run(), 5)
+        await asyncio.wait_for(home.home.run(), 30)
 
 
 async def test_a_second_daemon_with_the_same_outbox_is_refused(broker: Mosquitto, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ async def test_a_second_daemon_with_the_same_outbox_is_refused(broker: Mosquitto
     async with running(first.home):
         await until(lambda: first.count("samples"))
         with pytest.raises(OutboxError, match="one falld, one outbox"):
-            await asyncio.wait_for(second.home.run(), 5)
+            await asyncio.wait_for(second.home.run(), 30)
 
 
 async def test_what_cannot_begin_says_why(tmp_path: Path) -> None:

@@ -330,7 +330,7 @@ async def test_a_disk_that_fails_ends_it(home: Home, mosquitto: Mosquitto, monke
 
     monkeypatch.setattr(home.outbox, "due", broken)
     with pytest.raises(OutboxError, match="replace the disk"):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await home.publisher.run()
 
 

@@ -83,7 +83,7 @@ async def test_receives_lists_and_answers(mosquitto: Mosquitto, tmp_path: Path) 
     async with running(home.link.run):
         await until(lambda: home.link.state.up)
         async with program("--broker", url, "--store", store, "--name", "x") as hub:
-            await until(lambda: home.heard(hub_status("x")) == [{"hub": "x", "online": True}], 10)
+            await until(lambda: home.heard(hub_status("x")) == [{"hub": "x", "online": True}])
             for alert in (an_alert(1), an_alert(2, "raised")):
                 await home.link.publish(HOME.alert, alert.payload())
             await until(lambda: [ack["seq"] for ack in home.heard(HOME.ack)] == [1, 2])
@@ -111,7 +111,7 @@ async def test_the_broker_tells_when_it_was_killed(mosquitto: Mosquitto, tmp_pat
         running(watch.link.run),
         program("--broker", url, "--store", tmp_path / "hub.db", "--json") as hub,
     ):
-        await until(lambda: watch.heard(hub_status("hub"))[-1:] == [{"hub": "hub", "online": True}], 10)
+        await until(lambda: watch.heard(hub_status("hub"))[-1:] == [{"hub": "hub", "online": True}])
         hub.process.kill()
         await until(lambda: watch.heard(hub_status("hub"))[-1] == {"hub": "hub", "online": False})
 
@@ -122,7 +122,7 @@ async def test_a_wrong_password_is_told_and_never_shown(need: Callable[[str], st
     with Mosquitto(need("mosquitto"), tmp_path, settings) as mosquitto:
         url = f"mqtt://hub@127.0.0.1:{mosquitto.port}"
         async with program("--broker", url, "--store", tmp_path / "hub.db", FALLD_MQTT_PASSWORD=PASSWORD) as hub:
-            await until(lambda: hub.err, 10)
+            await until(lambda: hub.err)
     assert "refused the login" in hub.err[0]
     assert PASSWORD not in "\n".join(hub.err + hub.out)
 

@@ -83,7 +83,7 @@ class Road:
     async def kept(self) -> list[str]:
         return [entry.alert_id for entry in await self.store_thread(self.store.entries)]
 
-    async def drained(self, within_s: float = 8) -> None:
+    async def drained(self, within_s: float = 30) -> None:
         async with asyncio.timeout(within_s):
             while await self.left():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
