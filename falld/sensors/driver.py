@@ -74,7 +74,10 @@ class Await:
 
 Step = Subscribe | Write | Read | Await
 Dialog = Generator[Step, bytes, None]
-"""Steps in order; what `Read` and `Await` brought is sent back, `b""` after the others."""
+"""Steps in order; what `Read` and `Await` brought is sent back, `b""` after the others.
+
+A step that the wearable refuses throws DialogError into the dialog, which may go on without it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
