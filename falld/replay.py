@@ -10,6 +10,7 @@ from typing import Any
 from falld.detect.bundle import Bundle
 from falld.detect.detector import Detector
 from falld.detect.events import Decision, Event, Gap
+from falld.detect.learnt import Learnt
 from falld.samples.block import Block
 from falld.samples.recording import Recording, RecordingError, Unusable
 from falld.samples.survey import Survey, name_of, survey
@@ -29,6 +30,8 @@ class Replay:
     candidates: bool = False
     pace: Callable[[Iterator[Block]], Iterator[Block]] | None = None
     """Lets the blocks through at its own speed."""
+    learnt: Learnt | None = None
+    """Goes on from one recording to the next; None: nothing adapts."""
     unusable: int = 0
     recordings: int = 0
     hours: float = 0.0
@@ -59,7 +62,7 @@ class Replay:
 
     def _run(self, recording: Recording, judged: Survey) -> Iterator[Line]:
         placement = self.placement or recording.meta.placement
-        detector = Detector(self.bundle, judged.clock, placement, candidates=self.candidates)
+        detector = Detector(self.bundle, judged.clock, placement, candidates=self.candidates, learnt=self.learnt)
         gaps = 0
         gap_s = 0.0
         for event in _in_order(_events(detector, self._blocks(recording))):

@@ -13,8 +13,9 @@ from typing import Any
 import click
 
 from falld.cli import UNUSABLE
+from falld.detect.budget import BUDGET_PER_DAY
 from falld.detect.bundle import Bundle
-from falld.detect.state import pack, unpack
+from falld.detect.learnt import Learnt
 from falld.replay import Replay
 from falld.resources import shipped_bundle
 from falld.samples.archive import SUFFIX, index_path
@@ -48,7 +49,8 @@ _BAR = 30
 @click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="What the detector learnt about the wearer: begin with it, if it exists, and leave it there.",
+    help="Let the detector adapt to one wearer, over all recordings in this order: begin with what is in the file, if"
+    " it exists, and leave there what was learnt.",
 )
 @click.option("--expect", is_flag=True, help="Write what comes out into each CSV's YAML, as expected from now on.")
 def command(
@@ -66,9 +68,9 @@ def command(
     Exit status 2 if some input could not be used; the others are done all the same.
     """
     loaded = Bundle.load(bundle or shipped_bundle())
-    if state is not None and state.exists():
-        unpack(state.read_bytes(), loaded.name)
-    replay = Replay(loaded, placement, candidates, pace=None if speed is None else lambda blocks: _paced(blocks, speed))
+    learnt = None if state is None else _remembered(state, loaded.name)
+    pace = None if speed is None else lambda blocks: _paced(blocks, speed)
+    replay = Replay(loaded, placement, candidates, pace, learnt)
     progress = sys.stderr.isatty() and speed is None
     total = _recordings(paths) if progress else 0
     for recording in open_paths(paths):
@@ -87,11 +89,19 @@ def command(
             click.echo(_bar(replay.recordings, total, replay.hours), nl=False, err=True)
     if progress:
         _clear()
-    if state is not None:
+    if state is not None and learnt is not None:
         with replacing(state) as target:
-            target.write(pack({}, loaded.name))
+            target.write(learnt.to_bytes(loaded.name))
     if replay.unusable:
         raise SystemExit(UNUSABLE)
+
+
+def _remembered(path: Path, model: str) -> Learnt:
+    """What a file holds, or what is known of nobody, with all that a home lets adapt."""
+    learnt = Learnt.empty(calibrate=True, budget_per_day=BUDGET_PER_DAY)
+    if path.exists():
+        learnt.read(path.read_bytes(), model)
+    return learnt
 
 
 def expected(line: dict[str, Any], model: str) -> dict[str, Any]:

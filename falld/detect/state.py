@@ -11,7 +11,7 @@ import numpy as np
 
 from falld.errors import FalldError
 
-VERSION = 1
+VERSION = 2
 
 
 class StateError(FalldError):

@@ -38,6 +38,8 @@ class Looks:
     walking: npt.NDArray[np.bool_]
     posture: npt.NDArray[np.float32]
     """(n, 3) mean acceleration, in g."""
+    spread: npt.NDArray[np.float32]
+    """(n,) root of the variances' sum over the axes, in g: how far from still."""
 
 
 def walking(magnitude: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
@@ -89,8 +91,10 @@ def look(
     first = np.arange(start - base, len(magnitude) - LENGTH + 1, EVERY)
     points = first[:, None] + np.arange(LENGTH)
     windows = magnitude[points]
-    posture = np.stack(
-        [np.ascontiguousarray(acc[:, axis][points]).sum(axis=1) / np.float32(LENGTH) for axis in range(3)], axis=1
-    )
+    axes = [np.ascontiguousarray(acc[:, axis][points]) for axis in range(3)]
+    posture = np.stack([axis.sum(axis=1) / np.float32(LENGTH) for axis in axes], axis=1)
+    swings = [axis - posture[:, i, None] for i, axis in enumerate(axes)]
+    variance = [(swing * swing).sum(axis=1) / np.float32(LENGTH) for swing in swings]
+    spread = np.sqrt(variance[0] + variance[1] + variance[2])
     last = first + LENGTH - 1
-    return Looks(base + last, known[last], walking(windows), posture)
+    return Looks(base + last, known[last], walking(windows), posture, spread)

@@ -68,6 +68,8 @@ class Watch:
     at: int
     """Number of its point in the segment."""
     stood: Vector | None
+    silent: bool = False
+    """A doubtful one that nobody is to hear of: followed up only to know what would have been told."""
 
     @property
     def doubtful(self) -> bool:
@@ -79,50 +81,83 @@ class Watch:
         return replace(self.decision, event="confirmed", t=t, why=f"{self.decision.why}, not up since", incomplete=cut)
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A watch is over."""
+
+    watch: Watch
+    t: float
+    """When that was known."""
+    walked: bool
+    incomplete: bool = False
+    """Cut off before its time."""
+
+    @property
+    def said(self) -> Decision | None:
+        """What is to be told of it."""
+        if self.walked and not self.watch.doubtful:
+            return replace(self.watch.decision, event="recovered", t=self.t, why="up and walking")
+        if not self.walked and self.watch.doubtful and not self.watch.silent:
+            return self.watch.confirmed(self.t, incomplete=self.incomplete)
+        return None
+
+
 @dataclass
 class Watches:
     """All impacts that are followed up in a segment."""
 
     active: list[Watch] = field(default_factory=list)
 
-    def begin(self, decision: Decision, at: int, window: npt.NDArray[np.float32]) -> None:
+    def busy(self, since: float, *, silent: bool) -> bool:
+        """Whether a further doubtful candidate belongs to an impact that was decided after `since`.
+
+        A silent one hides no other: it makes room.
+        """
+        near = [watch for watch in self.active if watch.decision.t > since]
+        if silent or not all(watch.silent for watch in near):
+            return bool(near)
+        self.active = [watch for watch in self.active if watch not in near]
+        return False
+
+    def begin(self, decision: Decision, at: int, window: npt.NDArray[np.float32], *, silent: bool = False) -> None:
         """Follow up a fall, or a doubtful candidate. A fall makes the doubts before it idle: somebody is told."""
         if decision.event == "fall":
             self.active = [watch for watch in self.active if not watch.doubtful]
-        self.active.append(Watch(decision, at, stance(decision.placement, window)))
+        self.active.append(Watch(decision, at, stance(decision.placement, window), silent))
 
-    def see(self, looks: Looks, start: int, stop: int) -> list[Decision]:
-        """What looks `start` to `stop` tell."""
-        said: list[Decision] = []
-        for i in range(start, stop):
-            if not self.active:
-                break
-            t = float(looks.t[i])
-            for watch in list(self.active):
-                if walks(looks, i, watch.at, watch.stood):
-                    self.active.remove(watch)
-                    if not watch.doubtful:
-                        said.append(replace(watch.decision, event="recovered", t=t, why="up and walking"))
-                elif looks.done[i] >= watch.at + WAIT:
-                    self.active.remove(watch)
-                    if watch.doubtful:
-                        said.append(watch.confirmed(t, incomplete=False))
-        return said
+    def see(self, looks: Looks, i: int) -> list[Ended]:
+        """What look `i` tells."""
+        ended = []
+        for watch in self.active:
+            walked = walks(looks, i, watch.at, watch.stood)
+            if walked or looks.done[i] >= watch.at + WAIT:
+                ended.append(Ended(watch, float(looks.t[i]), walked))
+        if ended:
+            over = [each.watch for each in ended]
+            self.active = [watch for watch in self.active if watch not in over]
+        return ended
 
-    def cut_off(self, t: float) -> list[Decision]:
+    def cut_off(self, t: float) -> list[Ended]:
         """The segment has ended, which was known at `t`: doubtful ones are decided on what there is."""
-        said = [watch.confirmed(t, incomplete=True) for watch in self.active if watch.doubtful]
+        ended = [Ended(watch, t, walked=False, incomplete=True) for watch in self.active]
         self.active = []
-        return said
+        return ended
 
     def dump(self) -> list[dict[str, Any]]:
         """Plain values."""
         return [
-            {"decision": {name: getattr(w.decision, name) for name in Decision.__slots__}, "at": w.at, "stood": w.stood}
-            for w in self.active
+            {
+                "decision": {name: getattr(watch.decision, name) for name in Decision.__slots__},
+                "at": watch.at,
+                "stood": watch.stood,
+                "silent": watch.silent,
+            }
+            for watch in self.active
         ]
 
     @classmethod
     def restore(cls, saved: list[dict[str, Any]]) -> Watches:
         """What `dump` gave."""
-        return cls([Watch(Decision(**watch["decision"]), watch["at"], watch["stood"]) for watch in saved])
+        return cls(
+            [Watch(Decision(**watch["decision"]), watch["at"], watch["stood"], watch["silent"]) for watch in saved]
+        )

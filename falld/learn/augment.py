@@ -1,4 +1,4 @@
-"""The same impact as another sensor, or a looser strap, would have shown it."""
+"""The same impact as another life before it, and another body, strap and sensor, would have shown it."""
 
 from __future__ import annotations
 
@@ -7,58 +7,154 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from falld.detect.window import PRE
+from falld.detect.window import GATE_G, PAD, PRE
 
 Acc = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+Way = Callable[[Acc, np.random.Generator], Acc]
+
+_SPLICED = 0.4
+"""Share of impacts that get another life before them: people do not only fall while they walk to a mattress."""
+_JOIN_S = (0.5, 1.5)
+"""Before the impact, where the other life ends: a fall that is caught late takes half a second."""
+_FADE = 10
+"""Points, 0.2 s, over which one life becomes the other."""
+_PACE = 0.12
+"""Spread of how much faster or slower somebody moves and falls."""
+_JITTER = 2
+"""Points, 40 ms: which of the samples near the impact is the largest depends on the sensor."""
 _SLIP_DEG = 25.0
 """Spread of the turn of a loose strap at the impact: posture change is the strongest cue, and must not be the only."""
 _SLIP_AFTER = 5
 """Points after the impact, 0.1 s, at which it has slipped."""
+_RANGES = ((0.12, 2.0), (0.18, 4.0), (0.20, 8.0))
+"""Shares of sensors that clip at so many g on an axis; the others do not clip."""
+WAYS = (
+    "another life before it",
+    "another pace",
+    "mounted at random with errors of gain, offset and noise",
+    "a strap that slips",
+    "a range of ±2, ±4 or ±8 g",
+    "half the rate",
+    "an early end",
+)
+_AT_ONCE = 2048
+"""Windows: 7 MB, so that each way's intermediate results stay small."""
 
 
-def clip(acc: Acc, rng: np.random.Generator) -> Acc:
-    """A sensor of ±2 g, or of ±4 g, mounted at random: it clips axis by axis."""
-    turned = np.einsum("nij,ntj->nti", _rotations(rng, len(acc)), acc)
-    limit = rng.choice([2.0, 2.0, 4.0], len(acc)).astype(np.float32)[:, None, None]
-    clipped: Acc = np.clip(turned, -limit, limit)
-    return clipped
+def another(acc: Acc, donor: npt.NDArray[np.int64], rng: np.random.Generator) -> tuple[Acc, Mask]:
+    """Each impact in another way, by chance.
+
+    Args:
+        acc: (c, w, 3) windows.
+        donor: (c,) of each, a window whose end may stand before it, of the same person; -1: none.
+
+    Returns:
+        (c, w, 3), and (c,) whether the gate would still let it pass.
+    """
+    out = np.empty_like(acc)
+    for start in range(0, len(acc), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        own, its = acc[some].copy(), donor[some]
+        chosen = np.flatnonzero((its >= 0) & (rng.random(len(its)) < _SPLICED))
+        own[chosen] = splice(own[chosen], acc[its[chosen]], rng)
+        own = imprecise(remount(pace(own, rng), rng), rng)
+        for share, way in ((0.3, slip), (1.0, clip), (0.25, slow), (0.15, cut)):
+            chosen = np.flatnonzero(rng.random(len(own)) < share)
+            own[chosen] = way(own[chosen], rng)
+        out[some] = own
+    near = out[:, PRE - _JITTER : PRE + _JITTER + 1]
+    passes: Mask = ((near * near).sum(axis=2) >= GATE_G**2).any(axis=1)
+    return out, passes
+
+
+def splice(acc: Acc, before: Acc, rng: np.random.Generator) -> Acc:
+    """The end of another window, turned so that gravity goes on as it is, then the impact."""
+    c, w, _ = acc.shape
+    join = PRE - np.round(rng.uniform(*_JOIN_S, c) * 50).astype(np.int64)[:, None]
+    at = np.arange(w)[None]
+    moved = np.take_along_axis(before, np.minimum(at + w - join, w - 1)[..., None], axis=1)
+    was = (moved * ((at < join) & (at >= join - 60))[..., None]).sum(axis=1)
+    goes_on = (acc * ((at >= join - 40) & (at < join + _FADE))[..., None]).sum(axis=1)
+    moved = _turn(_aligning(was, goes_on), moved)
+    other = np.clip((join - at) / _FADE, 0, 1).astype(np.float32)[..., None]
+    spliced: Acc = moved * other + acc * (1 - other)
+    return spliced
+
+
+def pace(acc: Acc, rng: np.random.Generator) -> Acc:
+    """Faster or slower around the impact, which is seen a little earlier or later."""
+    c, w, _ = acc.shape
+    factor = 1 + _PACE * np.clip(rng.standard_normal((c, 1), np.float32), -2, 2)
+    shift = rng.integers(-_JITTER, _JITTER + 1, (c, 1))
+    at = np.clip((np.arange(w, dtype=np.float32)[None] - PRE) * factor + PRE + shift, 0, w - 1)
+    low = at.astype(np.int64)
+    part = (at - low).astype(np.float32)[..., None]
+    high = np.minimum(low + 1, w - 1)
+    rows = np.arange(c)[:, None]
+    paced: Acc = acc[rows, low] * (1 - part) + acc[rows, high] * part
+    return paced
+
+
+def remount(acc: Acc, rng: np.random.Generator) -> Acc:
+    """Mounted at random: what follows acts on other axes."""
+    return _turn(_rotations(rng.standard_normal((len(acc), 4))), acc)
+
+
+def imprecise(acc: Acc, rng: np.random.Generator) -> Acc:
+    """A sensor with 5 % of gain error, 30 mg of offset and up to 20 mg of noise."""
+    each = (len(acc), 1, 3)
+    gain = 1 + np.float32(0.05) * rng.standard_normal(each, np.float32)
+    offset = np.float32(0.03) * rng.standard_normal(each, np.float32)
+    noise = np.float32(0.02) * rng.random((len(acc), 1, 1), np.float32)
+    measured: Acc = acc * gain + offset + noise * rng.standard_normal(acc.shape, np.float32)
+    return measured
 
 
 def slip(acc: Acc, rng: np.random.Generator) -> Acc:
     """A strap that turns at the impact."""
+    half = np.radians(np.abs(rng.normal(0, _SLIP_DEG, len(acc)))) / 2
+    axis = rng.standard_normal((len(acc), 3))
+    axis *= (np.sin(half) / np.linalg.norm(axis, axis=1))[:, None]
     out = acc.copy()
-    turn = _turns(rng, np.radians(np.abs(rng.normal(0, _SLIP_DEG, len(acc)))))
-    out[:, PRE + _SLIP_AFTER :] = np.einsum("nij,ntj->nti", turn, acc[:, PRE + _SLIP_AFTER :])
+    out[:, PRE + _SLIP_AFTER :] = _turn(_rotations(np.column_stack((np.cos(half), axis))), acc[:, PRE + _SLIP_AFTER :])
     return out
+
+
+def clip(acc: Acc, rng: np.random.Generator) -> Acc:
+    """A sensor of ±2, ±4 or ±8 g clips axis by axis; of a larger range, hardly."""
+    limits = np.array([limit for _, limit in _RANGES] + [np.inf], np.float32)
+    kind = np.searchsorted(np.cumsum([share for share, _ in _RANGES]), rng.random(len(acc)), side="right")
+    limit = limits[kind][:, None, None]
+    clipped: Acc = np.clip(acc, -limit, limit)
+    return clipped
 
 
 def slow(acc: Acc, rng: np.random.Generator) -> Acc:
     """A sensor of half the rate, interpolated, at either phase."""
     points = np.arange(acc.shape[1])
+    odd = (points + rng.integers(0, 2, (len(acc), 1))) % 2
+    rows = np.arange(len(acc))[:, None]
+    low, high = np.maximum(points - odd, 0), np.minimum(points + odd, len(points) - 1)
+    halved: Acc = (acc[rows, low] + acc[rows, high]) / np.float32(2)
+    return halved
+
+
+def cut(acc: Acc, rng: np.random.Generator) -> Acc:
+    """A stream that ends 0.1 to 2 s after the impact, padded as the product pads it."""
     out = acc.copy()
-    phase = rng.integers(0, 2, len(acc))
-    for k in (0, 1):
-        odd = (points + k) % 2
-        low, high = np.clip(points - odd, 0, None), np.clip(points + odd, None, len(points) - 1)
-        of_phase = acc[phase == k]
-        out[phase == k] = (of_phase[:, low] + of_phase[:, high]) / np.float32(2)
+    for i, stop in enumerate((PRE + rng.integers(5, 100, len(acc))).tolist()):
+        out[i, stop:] = acc[i, stop - PAD : stop].mean(axis=0)
     return out
 
 
-def cheap(acc: Acc, rng: np.random.Generator) -> Acc:
-    """A sensor with 4 % of gain error, 30 mg of offset and 20 mg of noise."""
-    gain = rng.normal(1, 0.04, (len(acc), 1, 3)).astype(np.float32)
-    offset = rng.normal(0, 0.03, (len(acc), 1, 3)).astype(np.float32)
-    noise = rng.normal(0, 0.02, acc.shape).astype(np.float32)
-    return acc * gain + offset + noise
+def _turn(rotation: Acc, acc: Acc) -> Acc:
+    turned: Acc = np.matmul(acc, np.swapaxes(rotation, 1, 2))
+    return turned
 
 
-KINDS: dict[str, Callable[[Acc, np.random.Generator], Acc]] = {"clip": clip, "slip": slip, "slow": slow, "cheap": cheap}
-
-
-def _rotations(rng: np.random.Generator, n: int) -> Acc:
-    """(n, 3, 3) uniformly random rotations, from unit quaternions (Shoemake 1992)."""
-    q = rng.normal(size=(n, 4))
+def _rotations(q: npt.NDArray[np.float64]) -> Acc:
+    """(c, 3, 3) of (c, 4) quaternions, which need not be of unit length; normal ones are uniformly random."""
     w, x, y, z = (q / np.linalg.norm(q, axis=1, keepdims=True)).T
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
@@ -68,12 +164,9 @@ def _rotations(rng: np.random.Generator, n: int) -> Acc:
     return np.moveaxis(np.array(rows), -1, 0).astype(np.float32)
 
 
-def _turns(rng: np.random.Generator, angle: npt.NDArray[np.float64]) -> Acc:
-    """(n, 3, 3) rotations by these angles about random axes (Rodrigues)."""
-    axis = rng.normal(size=(len(angle), 3))
-    x, y, z = (axis / np.linalg.norm(axis, axis=1, keepdims=True)).T
-    o = np.zeros(len(angle))
-    cross = np.moveaxis(np.array([[o, -z, y], [z, o, -x], [-y, x, o]]), -1, 0)
-    sine, versine = np.sin(angle)[:, None, None], (1 - np.cos(angle))[:, None, None]
-    turns: Acc = (np.eye(3) + sine * cross + versine * cross @ cross).astype(np.float32)
-    return turns
+def _aligning(a: Acc, b: Acc) -> Acc:
+    """(c, 3, 3) rotations that take the directions of (c, 3) `a` to those of `b`."""
+    a, b = (v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-6) for v in (a, b))
+    q = np.column_stack((1 + (a * b).sum(axis=1), np.cross(a, b))).astype(np.float64)
+    q[np.linalg.norm(q, axis=1) < 1e-3] = (0.0, 1.0, 0.0, 0.0)  # Opposite: any half turn will nearly do.
+    return _rotations(q)

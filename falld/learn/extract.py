@@ -66,12 +66,19 @@ def trial_of(recording: Recording, judged: Survey) -> Trial:
     return Trial(dataset, who, recording.meta, what, judged.duration_s / 3600)
 
 
-def extract(paths: Iterable[str], progress: Callable[[str], None]) -> Table:
+def _as_it_is(recording: Recording) -> Recording:
+    return recording
+
+
+def extract(
+    paths: Iterable[str], progress: Callable[[str], None], alter: Callable[[Recording], Recording] = _as_it_is
+) -> Table:
     """Every candidate of every usable recording.
 
     Args:
         paths: archives or folders of them.
         progress: told a line for each archive.
+        alter: what to take instead of a recording.
     """
     trials: list[Trial] = []
     rows: list[tuple[int, float, float, int, bool, float]] = []
@@ -83,6 +90,7 @@ def extract(paths: Iterable[str], progress: Callable[[str], None]) -> Table:
                 progress(f"left out: {recording.error}")
                 continue
             try:
+                recording = alter(recording)
                 judged = survey(recording)
             except RecordingError as error:
                 progress(f"left out: {error}")

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from falld.learn.benchmark import fingerprint
+from falld.learn.benchmark.cache import Cache
 from falld.learn.train import Examples, Model, fit
 from falld.learn.validate import Split
 
@@ -17,9 +19,14 @@ _examples: Examples | None = None
 
 
 def fit_all(
-    examples: Examples, splits: Sequence[Split], workers: int, progress: Callable[[str], None]
+    examples: Examples, splits: Sequence[Split], workers: int, cache: Cache, progress: Callable[[str], None]
 ) -> tuple[list[npt.NDArray[np.float64]], Model]:
     """Fit a model for each split, and one on everything.
+
+    Args:
+        workers: processes that fit at once.
+        cache: keeps what the splits' models say, so that an interrupted run goes on.
+        progress: told a line for each split.
 
     Returns:
         For each split the (c,) probabilities of what it was not fitted on, -1 elsewhere; and the last model.
@@ -27,15 +34,31 @@ def fit_all(
     global _examples
     _examples = examples
     everything = np.ones(len(examples.table.trials), bool)
+    keys = _keys(examples, splits) if cache.kept else [""] * len(splits)
+    names = [split.name.replace(" ", "-") for split in splits]
+    kept = [cache.get(name, key) for name, key in zip(names, keys, strict=True)]
     found: list[npt.NDArray[np.float64]] = []
     with multiprocessing.get_context("fork").Pool(workers) as pool:
+        fresh = pool.imap(_judge, [split for split, known in zip(splits, kept, strict=True) if known is None])
         last = pool.apply_async(_fit, (everything,))
-        for split, probabilities in zip(splits, pool.imap(_judge, splits), strict=True):
+        for split, name, key, known in zip(splits, names, keys, kept, strict=True):
+            if known is None:
+                known = {"probability": next(fresh)}
+                cache.put(name, key, known)
             progress(split.name)
-            found.append(probabilities)
+            found.append(known["probability"].astype(np.float64))
         model: Model = last.get()
     _examples = None
     return found, model
+
+
+def _keys(examples: Examples, splits: Sequence[Split]) -> list[str]:
+    """Digests of all that each split's probabilities are made of."""
+    table = examples.table
+    made_of = fingerprint.digest(
+        fingerprint.code("falld.learn.train"), table.acc.tobytes(), table.label.tobytes(), table.trial.tobytes()
+    )
+    return [fingerprint.digest(made_of, split.train.tobytes(), (split.tune | split.test).tobytes()) for split in splits]
 
 
 def _fit(train: npt.NDArray[np.bool_]) -> Model:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from falld.samples.recording import TRUNK
 
 GROUPS = ("trunk", "wrist", "other")
+HOME = "home"
+"""The data set that `falld learn collect` writes. It teaches, but no threshold is chosen on it: all of it was recorded
+because a detector had alarmed, so its false alarms an hour say nothing."""
 _SAME_PEOPLE = {"smartfallmm_raw_old": "smartfallmm"}
 """Data sets whose people are those of another one."""
 

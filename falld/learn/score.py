@@ -86,23 +86,33 @@ def heard(
     return _count(table, np.flatnonzero(sure | confirmed), chosen)
 
 
-def _count(table: Table, events: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_]) -> Score:
-    wanted = chosen.tolist()
-    total = Score()
-    for one, is_wanted in zip(table.trials, wanted, strict=True):
-        if is_wanted:
-            total += Score(hours=one.hours) if one.truth.impact_s is None else Score(falls=1)
-    hit_trials: set[int] = set()
-    alarms = 0
-    counted: dict[int, float] = {}
+def outcomes(table: Table, events: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """What events come to in each trial, after the refractory time.
+
+    Args:
+        table: the candidates.
+        events: numbers of those that are events, in order.
+
+    Returns:
+        (trials,) whether its fall was hit, and (trials,) how many false alarms.
+    """
+    hit, alarms = np.zeros(len(table.trials), bool), np.zeros(len(table.trials), np.int64)
+    counted = np.full(len(table.trials), -np.inf)
     for i in events.tolist():
-        trial = int(table.trial[i])
-        t = float(table.t[i])
-        if not wanted[trial] or t < counted.get(trial, -np.inf) + REFRACTORY_S:
+        trial, t = int(table.trial[i]), float(table.t[i])
+        if t < counted[trial] + REFRACTORY_S:
             continue
         counted[trial] = t
         if table.hit[i]:
-            hit_trials.add(trial)
+            hit[trial] = True
         else:
-            alarms += 1
-    return total + Score(hits=len(hit_trials), alarms=alarms)
+            alarms[trial] += 1
+    return hit, alarms
+
+
+def _count(table: Table, events: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_]) -> Score:
+    hit, alarms = outcomes(table, events[chosen[table.trial[events]]])
+    total = Score(hits=int(hit.sum()), alarms=int(alarms.sum()))
+    for one in (trial for trial, wanted in zip(table.trials, chosen.tolist(), strict=True) if wanted):
+        total += Score(hours=one.hours) if one.truth.impact_s is None else Score(falls=1)
+    return total

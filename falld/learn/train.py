@@ -1,27 +1,33 @@
-"""Candidates to a classifier: a few gradient boosted forests that have seen other sensors as well."""
+"""Candidates to a classifier: gradient boosted forests and small networks, which have seen other sensors as well."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from falld.detect.features import features
-from falld.detect.window import GATE_G, GRID_HZ, PAD, POST, PRE, Windows
-from falld.learn.augment import KINDS
+from falld.detect.features import NAMES, NUMBERS, PLACES, features
+from falld.detect.window import Windows
+from falld.learn.augment import another
 from falld.learn.extract import Table
-from falld.learn.groups import GROUPS, group
+from falld.learn.groups import group
+from falld.learn.network import Network, train_network
 
 SEED = 1
-MEMBERS = 3
-SEEN = ("clip", "slip", "slow")
-"""What the members have seen besides the recordings as they are."""
-_AS = {"wrist": "wrist", "trunk": "waist", "other": "unknown"}
+FORESTS, NETWORKS, COPIES = 3, 3, 6
+"""Each forest also learns from copies of its own, each network from all."""
+NETWORK_SHARE = 0.5
+"""Of the networks in the sum of logits."""
+_PLACED = slice(len(NAMES) - len(PLACES), len(NAMES))
+OF_FOREST = np.r_[0:NUMBERS, _PLACED]
+OF_NETWORK = np.r_[NUMBERS : len(NAMES)]
+"""Columns of the features: forests see the numbers, networks the course, both the placement."""
+_FLAGS = {"wrist": (1.0, 0.0), "trunk": (0.0, 1.0), "other": (0.0, 0.0)}
 _TREES: dict[str, Any] = {
-    "max_iter": 120,
+    "max_iter": 100,
     "learning_rate": 0.1,
     "max_leaf_nodes": 31,
     "min_samples_leaf": 20,
@@ -36,56 +42,53 @@ Features = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Model:
-    """Says the mean of what its members say."""
+    """Adds up what its members say, in logits."""
 
-    members: tuple[HistGradientBoostingClassifier, ...]
-
-    @property
-    def width(self) -> int:
-        """Number of features."""
-        return int(self.members[0].n_features_in_)
+    forests: tuple[HistGradientBoostingClassifier, ...]
+    networks: tuple[Network, ...]
 
     def probability(self, x: Features) -> npt.NDArray[np.float64]:
         """(n,) of (n, d) features."""
-        mean: npt.NDArray[np.float64] = np.mean([member.predict_proba(x)[:, 1] for member in self.members], axis=0)
-        return mean
+        forest = np.mean([each.decision_function(x[:, OF_FOREST]) for each in self.forests], axis=0)
+        network = np.mean([each.logit(x[:, OF_NETWORK]) for each in self.networks], axis=0)
+        logit = (1 - NETWORK_SHARE) * forest + NETWORK_SHARE * network
+        probability: npt.NDArray[np.float64] = 1 / (1 + np.exp(-logit))
+        return probability
 
 
 class Examples:
-    """All candidates as features: as they are, under other placements, cut short, and as other sensors show them."""
+    """All candidates as features: as they are, and in other ways."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
-        placements = [group(trial.meta.placement) for trial in table.trials]
-        self.group = np.array(placements)[table.trial]
-        self.under = {name: features(Windows(table.acc), place)[0] for name, place in _AS.items()}
-        short = Windows(_shortened(table.acc))
-        self.short = self._own({name: features(short, place)[0] for name, place in _AS.items()})
-        self.own = self._own(self.under)
-        self.seen: dict[str, Features] = {}
-        self.passes: dict[str, npt.NDArray[np.bool_]] = {}
-        for number, kind in enumerate(SEEN):
-            acc = KINDS[kind](table.acc, np.random.default_rng((SEED, number)))
-            self.seen[kind] = self._own({name: features(Windows(acc), place)[0] for name, place in _AS.items()})
-            self.passes[kind] = (acc[:, PRE] ** 2).sum(axis=1) >= GATE_G**2
-            del acc
+        self.group = np.array([group(trial.meta.placement) for trial in table.trials])[table.trial]
+        self.own = as_features(table)
+        self.copies: list[Features] = []
+        self.passes: list[npt.NDArray[np.bool_]] = []
+        for number in range(COPIES):
+            rng = np.random.default_rng((SEED, number))
+            acc, passes = another(table.acc, _donors(table, self.group, rng), rng)
+            self.copies.append(as_features(replace(table, acc=acc)))
+            self.passes.append(passes)
 
-    def _own(self, under: dict[str, Features]) -> Features:
-        """Each candidate under the placement that it has."""
-        out = np.empty_like(under["other"])
-        for name in GROUPS:
-            out[self.group == name] = under[name][self.group == name]
-        return out
+
+def as_features(table: Table) -> Features:
+    """(c, d) of all candidates, each under the placement that it has."""
+    x, _ = features(Windows(table.acc), "unknown")
+    place = np.array([_FLAGS[group(trial.meta.placement)] for trial in table.trials], np.float32)
+    x[:, _PLACED] = place[table.trial]
+    return x
 
 
 def fit(examples: Examples, rows: Rows) -> Model:
     """A classifier that has seen these candidates and no others."""
     rows = rows[examples.table.label[rows] >= 0]
-    return Model(tuple(_member(examples, rows, number) for number in range(MEMBERS)))
+    forests = tuple(_forest(examples, rows, number) for number in range(FORESTS))
+    return Model(forests, tuple(_network(examples, rows, number) for number in range(NETWORKS)))
 
 
-def _member(examples: Examples, rows: Rows, number: int) -> HistGradientBoostingClassifier:
-    """One forest. What counts less is taught in part, as scikit-learn's binning by weights takes minutes."""
+def _forest(examples: Examples, rows: Rows, number: int) -> HistGradientBoostingClassifier:
+    """What counts less is taught in part, as scikit-learn's binning by weights takes minutes."""
     rng = np.random.default_rng((SEED, number))
     label = examples.table.label
     falls, others = rows[label[rows] == 1], rows[label[rows] == 0]
@@ -93,33 +96,55 @@ def _member(examples: Examples, rows: Rows, number: int) -> HistGradientBoosting
     def part(of: Rows, share: float) -> Rows:
         return of[rng.random(len(of)) < share]
 
-    def seen(kind: str, of: Rows) -> tuple[Features, Rows]:
-        return examples.seen[kind], of[examples.passes[kind][of]]
-
-    # What is no fall at one place is none at another.
-    foreign = [(name, part(others[examples.group[others] != name], 0.4)) for name in ("wrist", "trunk")]
-    taught = [
-        (examples.own, falls),
-        (examples.own, others),
-        *((examples.under[name], some) for name, some in foreign),
-        (examples.under["other"], falls),
-        (examples.under["other"], part(others, 0.3)),
-        (examples.short, falls),
-        (examples.short, part(others, 0.3)),
-        *(seen(kind, falls) for kind in SEEN),
-        *(seen(kind, part(others, 0.3)) for kind in SEEN),
+    taught: list[tuple[Features, Rows, str | None]] = [
+        (examples.own, falls, None),
+        (examples.own, others, None),
+        # What is no fall at one place is none at another.
+        *((examples.own, part(others[examples.group[others] != name], 0.4), name) for name in ("wrist", "trunk")),
+        (examples.own, falls, "other"),
+        (examples.own, part(others, 0.3), "other"),
     ]
-    x = np.concatenate([features[some] for features, some in taught])
-    y = np.concatenate([label[some] for _, some in taught])
+    for i in range(number, COPIES, FORESTS):
+        passed = examples.passes[i]
+        taught += [(examples.copies[i], some[passed[some]], None) for some in (falls, part(others, 0.4))]
+    x = np.concatenate([_under(x[some][:, OF_FOREST], place) for x, some, place in taught])
+    y = np.concatenate([label[some] for _, some, _ in taught])
     return HistGradientBoostingClassifier(**_TREES, random_state=SEED + number).fit(x, y)
 
 
-def _shortened(acc: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Windows that end 0.1 to 2 s after the impact, padded as the product pads them."""
-    out = acc.copy()
-    ends = np.random.default_rng(SEED).integers(round(0.1 * GRID_HZ), round(2.0 * GRID_HZ), len(acc))
-    for i, end in enumerate(ends.tolist()):
-        stop = PRE + 1 + end
-        if end < POST:
-            out[i, stop:] = acc[i, stop - PAD : stop].mean(axis=0)
-    return out
+def _network(examples: Examples, rows: Rows, number: int) -> Network:
+    rng = np.random.default_rng((SEED, number))
+    label = examples.table.label
+
+    def epoch(x: Features, passed: npt.NDArray[np.bool_]) -> tuple[Features, npt.NDArray[np.int64]]:
+        some = rows[passed[rows]]
+        some = np.concatenate((some, some[label[some] == 1]))  # Falls are rare: twice.
+        taught, y, chance = x[some][:, OF_NETWORK], label[some], rng.random(len(some))
+        swapped, hidden = (chance < 0.3) & (y == 0), chance > 0.85
+        taught[swapped, -2:] = taught[swapped, -2:][:, ::-1]
+        taught[hidden, -2:] = 0
+        return taught, y
+
+    everything = np.ones(len(label), bool)
+    seen = [(examples.own, everything), *zip(examples.copies, examples.passes, strict=True)]
+    return train_network((epoch(x, passed) for x, passed in seen * 2), SEED + number)
+
+
+def _under(x: Features, place: str | None) -> Features:
+    if place is not None:
+        x[:, -2:] = _FLAGS[place]
+    return x
+
+
+def _donors(table: Table, groups: npt.NDArray[np.str_], rng: np.random.Generator) -> Rows:
+    """(c,) for each candidate another one of the same person and place that is no fall; -1: there is none."""
+    person = [table.trials[trial].person for trial in table.trial.tolist()]
+    at: dict[tuple[str, str], list[int]] = {}
+    for i in np.flatnonzero(table.label == 0).tolist():
+        at.setdefault((person[i], str(groups[i])), []).append(i)
+    found = np.full(len(person), -1, np.int64)
+    for i, who in enumerate(person):
+        some = at.get((who, str(groups[i])))
+        if some is not None:
+            found[i] = some[int(rng.random() * len(some))]
+    return found

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from falld.learn.benchmark.counts import Facts, count, curve, group
+from falld.learn.benchmark.counts import Facts, count, group
+from falld.learn.benchmark.events import Events
 from falld.learn.benchmark.groups import age_group, range_group, rate_group, sex_group
-from falld.learn.benchmark.harvest import Events
 from falld.learn.benchmark.loose import best_on_itself, loose
+from falld.learn.benchmark.thresholds import coarse, curve, fine
 from falld.learn.extract import Table, Trial
 from falld.learn.score import score
 from falld.learn.truth import Truth
@@ -52,6 +53,33 @@ def test_the_sum_over_trials_is_the_score(
     ours, rule = counts.score(Facts.of(who), chosen), score(table, events.score, np.full(n, threshold), chosen)
     assert (ours.falls, ours.hits, ours.alarms) == (rule.falls, rule.hits, rule.alarms)
     assert ours.hours == pytest.approx(rule.hours)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.none() | times, found), min_size=1, max_size=5), st.data())
+def test_a_curve_is_the_rule_at_each_threshold(
+    trials: list[tuple[float | None, Candidates]], data: st.DataObject
+) -> None:
+    who, events = made(*trials)
+    chosen = np.array(data.draw(st.lists(st.booleans(), min_size=len(who), max_size=len(who))))
+    for steps in (None, fine(events.score, events.hit)):
+        drawn = curve(events, events.score, chosen, steps)
+        for i, threshold in enumerate(drawn.thresholds.tolist()):
+            one = count(events, (events.score >= threshold) & chosen[events.trial], len(who))
+            assert (drawn.hit[i] == one.hit).all()
+            assert (drawn.alarms[i] == one.alarms).all()
+
+
+def test_fine_thresholds_leave_out_one_false_alarm_after_the_other() -> None:
+    score = np.random.default_rng(0).permutation(5000) / 5000.0
+    hit = score >= 0.9
+    steps = fine(score, hit)
+    left = np.array([np.count_nonzero((score >= step) & ~hit) for step in steps.tolist()])
+    assert left[-1] == 0
+    assert set(range(300)) <= set(left.tolist())
+    assert (np.diff(left[::-1]) <= np.maximum(1, 0.011 * left[::-1][1:] + 1)).all()
+    assert left[0] == np.count_nonzero(~hit)
+    assert (coarse(score, hit)[[0, -1]] == steps[[0, -1]]).all()
 
 
 def test_the_delay_is_that_of_the_first_hit() -> None:

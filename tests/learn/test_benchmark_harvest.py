@@ -14,9 +14,13 @@ from falld.learn.baselines.impact import Magnitude
 from falld.learn.baselines.method import Features, Found, Said
 from falld.learn.baselines.trace import Floats, Trace, trace
 from falld.learn.benchmark.aftermath import STAYS, UNTOLD, WALKS, aftermath
+from falld.learn.benchmark.cache import Cache
 from falld.learn.benchmark.counts import Facts
-from falld.learn.benchmark.folds import Judge, by_dataset, by_person
-from falld.learn.benchmark.harvest import Harvest, harvest, responder_hears
+from falld.learn.benchmark.events import responder_hears
+from falld.learn.benchmark.fits import scores
+from falld.learn.benchmark.folds import Fold, by_dataset, by_person
+from falld.learn.benchmark.harvest import Harvest, harvest
+from falld.learn.benchmark.judge import Judge, splits
 from falld.samples.archive_writer import ArchiveWriter
 from falld.samples.block import Block
 from falld.samples.csvfile import CsvRecording, write_csv
@@ -74,8 +78,13 @@ class Watcher:
 
 def gathered(path: Path) -> tuple[Harvest, Facts, Watcher]:
     watcher = Watcher()
-    found = harvest([str(path)], [watcher], silent)
+    found = harvest([str(path)], [watcher], silent, cache=Cache())
     return found, Facts.of(found.trials), watcher
+
+
+def judge(found: Harvest, facts: Facts, folds: list[Fold], lab: npt.NDArray[np.bool_]) -> Judge:
+    (one,) = found.methods
+    return Judge(facts, one, splits(one, folds, scores(one, folds, Cache(), 1)), lab)
 
 
 def persons(found: Harvest, chosen: npt.NDArray[np.bool_]) -> set[int]:
@@ -85,35 +94,42 @@ def persons(found: Harvest, chosen: npt.NDArray[np.bool_]) -> set[int]:
 def test_who_is_judged_was_neither_learnt_from_nor_chosen_on(two_sets: Path) -> None:
     found, _, watcher = gathered(two_sets)
     tested: list[int] = []
-    for i, split in enumerate(by_person(found, found.methods[0])):
-        test, tune = persons(found, split.test), persons(found, split.tune)
-        taught = watcher.taught[i] if i < len(watcher.taught) else set()
+    folds = by_person(found.trials)
+    learnt = [fold for fold in folds if fold.train.any()]
+    list(scores(found.methods[0], learnt, Cache(), 1))
+    for fold, taught in zip(learnt, watcher.taught, strict=True):
+        assert taught == persons(found, fold.train)
+    for fold in folds:
+        train, tune, test = (persons(found, part) for part in (fold.train, fold.tune, fold.test))
         assert not test & tune
-        assert not taught & (test | tune)
+        assert not train & (test | tune)
         tested += test
     assert sorted(tested) == list(range(PEOPLE)), "everybody once"
 
 
 def test_a_data_set_left_out_teaches_nothing(two_sets: Path) -> None:
     found, facts, watcher = gathered(two_sets)
-    splits = dict(by_dataset(found, found.methods[0], facts))
-    assert list(splits) == ["even", "odd"]
-    assert persons(found, splits["even"].test) == set(range(0, PEOPLE, 2))
-    for split, taught in zip(splits.values(), watcher.taught, strict=True):
-        assert not persons(found, split.test) & (taught | persons(found, split.tune))
+    folds = by_dataset(found.trials, facts)
+    assert [fold.name for fold in folds] == ["without even", "without odd"]
+    assert persons(found, folds[0].test) == set(range(0, PEOPLE, 2))
+    list(scores(found.methods[0], folds, Cache(), 1))
+    for fold, taught in zip(folds, watcher.taught, strict=True):
+        assert taught
+        assert not persons(found, fold.test) & (taught | persons(found, fold.tune))
 
 
 def test_what_does_not_learn_is_tuned_on_all_others(two_sets: Path) -> None:
-    found = harvest([str(two_sets)], [Magnitude()], silent)
+    found = harvest([str(two_sets)], [Magnitude()], silent, cache=Cache())
     facts = Facts.of(found.trials)
-    splits = list(by_person(found, found.methods[0]))
-    for split in splits:
-        assert (split.tune ^ split.test).all()
-    judge = Judge(found, facts, found.methods[0], splits)
-    judged = judge.at_rate(2.0)
+    folds = by_person(found.trials)
+    (method,) = found.methods
+    for one in splits(method, folds, scores(method, folds, Cache(), 1)):
+        assert (one.tune ^ one.test).all()
+    of = judge(found, facts, folds, facts.scripted)
+    judged = of.at_rate(2.0)
     everything = judged.counts.score(facts, judged.tested)
     assert (everything.falls, everything.hits, everything.alarms) == (10, 10, 0), "a fall is 4 g, all else 2.6"
-    lax = judge.as_published(np.full(judge.n, 2.5)).counts.score(facts, judged.tested)
+    lax = of.own().counts.score(facts, judged.tested)
     assert (lax.hits, lax.alarms) == (10, 10)
 
 
@@ -127,23 +143,23 @@ def test_a_placement_that_nobody_showed_takes_the_strictest_threshold(tmp_path: 
                 acc[200] = (0, 0, peak)
                 meta = Meta(placement=place, sample_rate_hz=50.0, source=place, subject=f"s{p}", is_fall=is_fall)
                 archive.add(meta, [Block(t, acc)])
-    found = harvest([str(path)], [Magnitude()], silent)
+    found = harvest([str(path)], [Magnitude()], silent, cache=Cache())
     facts = Facts.of(found.trials)
-    splits = dict(by_dataset(found, found.methods[0], facts))
-    (ankle,) = Judge(found, facts, found.methods[0], [splits["ankle"]]).at_rate(0.5).thresholds
+    folds = [fold for fold in by_dataset(found.trials, facts) if fold.name == "without ankle"]
+    (ankle,) = judge(found, facts, folds, facts.lab).at_rate(0.5).thresholds
     assert ankle["trunk"] == pytest.approx(2.25)
     assert ankle["other"] == ankle["wrist"] == pytest.approx(2.75)
 
 
 def test_a_data_set_can_be_chosen(two_sets: Path) -> None:
-    found = harvest([str(two_sets)], [Magnitude()], silent, only=["odd"])
+    found = harvest([str(two_sets)], [Magnitude()], silent, only=["odd"], cache=Cache())
     assert {trial.dataset for trial in found.trials} == {"odd"}
     with pytest.raises(FalldError, match="holds no recording to judge"):
-        harvest([str(two_sets)], [Magnitude()], silent, only=["other"])
+        harvest([str(two_sets)], [Magnitude()], silent, only=["other"], cache=Cache())
 
 
 def test_what_cannot_be_used_is_named(tmp_path: Path, two_sets: Path) -> None:
-    found = harvest([str(tmp_path / "missing.csv"), str(two_sets)], [Magnitude()], silent)
+    found = harvest([str(tmp_path / "missing.csv"), str(two_sets)], [Magnitude()], silent, cache=Cache())
     assert len(found.trials) == 2 * PEOPLE
     assert len(found.left_out) == 1
     assert "missing.csv" in found.left_out[0]

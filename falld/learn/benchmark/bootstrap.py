@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from falld.learn.baselines.trace import Floats
-from falld.learn.benchmark.counts import Mask
+from falld.learn.baselines.trace import Floats, Mask
 
 DRAWS = 2000
 SEED = 1
@@ -49,14 +48,14 @@ def difference(
     below, above = below[some], above[some]
     if not len(below):
         return np.nan, np.nan, np.nan
-    weights = _weights(len(below))
+    weights = draws(len(below))
     drawn: Floats = (weights @ above) / (weights @ below)
     low, high = np.quantile(drawn, (0.025, 0.975)).tolist()
     return float(above.sum() / below.sum()), low, high
 
 
-def _weights(people: int) -> Floats:
-    """(DRAWS, people) how often each is drawn."""
+def draws(people: int) -> Floats:
+    """(DRAWS, people) how often each is drawn; the same for every method."""
     rng = np.random.default_rng(SEED)
     return rng.multinomial(people, np.full(people, 1 / people), size=DRAWS).astype(np.float64)
 

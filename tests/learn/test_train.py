@@ -1,0 +1,82 @@
+"""From candidates to a model and its file, on simulated wearers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from threadpoolctl import threadpool_limits
+
+from falld.learn.benchmark.cache import Cache
+from falld.learn.bundle import export
+from falld.learn.calibrate import Calibration
+from falld.learn.extract import Table, extract
+from falld.learn.farm import fit_all
+from falld.learn.train import Examples, Model, fit
+from falld.learn.validate import Split
+from falld.samples.archive_writer import ArchiveWriter
+from falld.samples.block import Block
+from falld.simulate.recording import simulate
+from falld.simulate.scenes import SCENES
+
+NAMES = ("fall-forward-waist", "jump-waist", "fall-collapse-wrist", "clap-and-table-wrist")
+PEOPLE = 14
+pytestmark = pytest.mark.filterwarnings("ignore:Got `batch_size` less than 1 or larger:UserWarning")
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
+    path = tmp_path_factory.mktemp("train") / "scenes.parquet"
+    rng = np.random.default_rng(3)
+    with ArchiveWriter(path) as writer:
+        for name in NAMES:
+            meta, block = simulate(SCENES[name])
+            for p in range(PEOPLE):
+                noise = rng.normal(0, 0.03, block.acc.shape).astype(np.float32)
+                writer.add(replace(meta, subject=f"p{p}", events=()), [Block(block.t, block.acc + noise)])
+    return Examples(extract([str(path)], lambda line: None))
+
+
+@pytest.fixture(scope="module")
+def model(examples: Examples) -> Model:
+    with threadpool_limits(1):
+        return fit(examples, np.arange(len(examples.table.trial)))
+
+
+def test_the_model_tells_falls_from_the_rest(examples: Examples, model: Model) -> None:
+    label, found = examples.table.label, model.probability(examples.own)
+    assert found[label == 1].min() > 0.5 > found[label == 0].max()
+
+
+def test_the_file_says_what_the_model_says(examples: Examples, model: Model) -> None:
+    calibration = Calibration(0.8, -0.3)
+    exported = export(model, calibration).SerializeToString()
+    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
+    x = np.concatenate([examples.own, *examples.copies])
+    (said,) = session.run(["probabilities"], {"features": x})
+    np.testing.assert_allclose(said[:, 1], calibration(model.probability(x)), atol=1e-5)
+    np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-6)
+
+
+def test_the_same_candidates_give_the_same_model(examples: Examples, model: Model) -> None:
+    with threadpool_limits(1):
+        again = fit(examples, np.arange(len(examples.table.trial)))
+    assert export(again, Calibration()).SerializeToString() == export(model, Calibration()).SerializeToString()
+
+
+def test_an_interrupted_run_goes_on(examples: Examples, tmp_path: Path) -> None:
+    table: Table = examples.table
+    odd = np.array([trial.person.endswith(("1", "3", "5", "7", "9")) for trial in table.trials])
+    splits = [Split("odd", ~odd, np.zeros(len(odd), bool), odd), Split("even", odd, np.zeros(len(odd), bool), ~odd)]
+    whole, _ = fit_all(examples, splits, 1, Cache(), lambda line: None)
+    fit_all(examples, splits[:1], 1, Cache(tmp_path), lambda line: None)
+    (kept,) = tmp_path.iterdir()
+    before = kept.stat().st_mtime_ns
+    resumed, _ = fit_all(examples, splits, 1, Cache(tmp_path), lambda line: None)
+    assert kept.stat().st_mtime_ns == before
+    assert len(list(tmp_path.iterdir())) == 2
+    np.testing.assert_array_equal(np.array(whole), np.array(resumed))
+    assert ((whole[0] >= 0) == odd[table.trial]).all()
