@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from falld.errors import FalldError
+from falld.samples.atomic import replacing
 
 if TYPE_CHECKING:
-    from falld.detect.bundle import Bundle
+    from falld.learn.baselines.method import Method
+    from falld.learn.baselines.scouted import Scouted
+    from falld.learn.baselines.shipped import Shipped
 
-NEEDED = ("sklearn", "scipy", "pyarrow")
+NEEDED = ("sklearn", "scipy", "pyarrow", "threadpoolctl")
 BUNDLE = "bundle"
 
 
@@ -27,54 +31,99 @@ BUNDLE = "bundle"
     multiple=True,
     help="A bundle's folder, not the shipped one; may be given again.",
 )
-@click.option("--methods", metavar="NAME,...", help=f"Only these methods; `{BUNDLE}` stands for the bundle.")
+@click.option(
+    "--methods",
+    metavar="NAME,...",
+    help=f"Only these methods; `{BUNDLE}` stands for the bundle, `published` for all published ones.",
+)
+@click.option(
+    "--folds",
+    metavar="KIND,...",
+    help="Only these: `dataset` leaves data sets with falls out, `wearer` long ones without, `person` people.",
+)
 @click.option("--only", multiple=True, metavar="NAME", help="Only this data set; may be given again.")
+@click.option(
+    "--cache",
+    "cache_path",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Keep what methods find and what fits give there, and go on from it.",
+)
+@click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1, help="Processes that fit at once.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Everything, as JSON.")
+@click.option(
+    "--markdown",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The tables, into the places that this page has for them, or a new page.",
+)
 @click.option("--plots", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER", help="Curves, as SVG.")
 def command(
     paths: tuple[str, ...],
     bundles: tuple[Path, ...],
     methods: str | None,
+    folds: str | None,
     only: tuple[str, ...],
+    cache_path: Path | None,
+    workers: int,
     json_path: Path | None,
+    markdown: Path | None,
     plots: Path | None,
 ) -> None:
-    """Judge a bundle and published methods by one rule, on people that no threshold was chosen on.
+    """Judge falld's detector, bundles and published methods by one rule, on people that no threshold was chosen on.
 
     PATH is a recording, an archive, or a folder of them. Tables go to standard output.
     """
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise FalldError("falld benchmark", f"needs {', '.join(missing)}", "pip install 'falld[learn]'")
-    from falld.learn.baselines.catalogue import PUBLISHED, published
-    from falld.learn.baselines.method import Method
-    from falld.learn.baselines.shipped import Shipped
+    from falld.learn.benchmark.cache import Cache
+    from falld.learn.benchmark.markdown import write_markdown
     from falld.learn.benchmark.plots import load_pyplot, plot
-    from falld.learn.benchmark.report import benchmark
+    from falld.learn.benchmark.report import FOLDS, benchmark
 
     if plots is not None:
         load_pyplot()
-    names = [BUNDLE, *(method.name for method in PUBLISHED)] if methods is None else methods.split(",")
-    chosen: list[Method] = published([name for name in names if name != BUNDLE])
-    if BUNDLE in names:
-        chosen += [Shipped(bundle) for bundle in _bundles(bundles)]
+    chosen = _methods(methods, bundles)
+    kinds = FOLDS if folds is None else tuple(folds.split(","))
+    for kind in kinds:
+        if kind not in FOLDS:
+            raise FalldError("--folds", f"there are none called {kind!r}", f"choose of {', '.join(FOLDS)}")
+
+    def progress(line: str) -> None:
+        click.echo(line, err=True)
+
+    report = benchmark(paths, chosen, progress, only=only, kinds=kinds, cache=Cache(cache_path), workers=workers)
+    click.echo(report.text())
+    if json_path is not None:
+        with replacing(json_path) as file:
+            file.write((json.dumps(report.json(), indent=1, ensure_ascii=False) + "\n").encode())
+    if markdown is not None:
+        write_markdown(report, markdown)
+    if plots is not None:
+        for path in plot(report, plots):
+            progress(f"{path}")
+
+
+def _methods(names: str | None, bundles: tuple[Path, ...]) -> list[Method | Scouted]:
+    """By default all of them, falld's own last but for the bundles."""
+    from falld.learn.baselines.catalogue import ALL_PUBLISHED, SCOUTED
+    from falld.learn.baselines.catalogue import methods as known
+
+    wanted = [ALL_PUBLISHED, *(method.name for method in SCOUTED), BUNDLE] if names is None else names.split(",")
+    chosen = known([name for name in wanted if name != BUNDLE])
+    if BUNDLE in wanted:
+        chosen += _bundles(bundles)
     twice = {method.name for method in chosen if [other.name for other in chosen].count(method.name) > 1}
     if twice:
         raise FalldError("falld benchmark", f"two methods are called {', '.join(sorted(twice))}", "leave one out")
-    report = benchmark(paths, chosen, lambda line: click.echo(line, err=True), only=only)
-    click.echo(report.text())
-    if json_path is not None:
-        try:
-            json_path.write_text(json.dumps(report.json(), indent=1, ensure_ascii=False) + "\n", "utf-8")
-        except OSError as error:
-            raise FalldError(str(json_path), f"cannot be written: {error.strerror}", "name another file") from error
-    if plots is not None:
-        for path in plot(report, plots):
-            click.echo(f"{path}", err=True)
+    return chosen
 
 
-def _bundles(folders: tuple[Path, ...]) -> list[Bundle]:
-    from falld.detect.bundle import Bundle
+def _bundles(folders: tuple[Path, ...]) -> list[Shipped]:
+    from falld.detect.bundle import SUMS, Bundle
+    from falld.learn.baselines.shipped import Shipped
     from falld.resources import shipped_bundle
 
-    return [Bundle.load(folder) for folder in folders or (shipped_bundle(),)]
+    return [
+        Shipped(Bundle.load(folder), (folder / SUMS).read_text("ascii")) for folder in folders or (shipped_bundle(),)
+    ]

@@ -79,10 +79,8 @@ class ForestModel:
     trees: RandomForestClassifier
 
     def score(self, features: Features) -> Floats:
-        """(c,) probabilities of a fall; 0 where nobody fell in what was learnt from."""
-        if not len(features) or 1 not in self.trees.classes_:
-            return np.zeros(len(features))
-        probability: Floats = self.trees.predict_proba(features)[:, self.trees.classes_.tolist().index(1)]
+        """(c,) probabilities of a fall."""
+        probability: Floats = self.trees.predict_proba(features)[:, 1]
         return probability
 
 

@@ -40,8 +40,8 @@ class Found:
     """Its very events, where they are more than scores above a threshold."""
 
 
-class Method(Protocol):
-    """A way to find falls."""
+class Named(Protocol):
+    """A way to find falls, whatever it looks at."""
 
     @property
     def name(self) -> str: ...
@@ -54,6 +54,10 @@ class Method(Protocol):
     def threshold(self, placement: str) -> float:
         """The score from which it raises an alarm, as published."""
         ...
+
+
+class Method(Named, Protocol):
+    """One that looks at recordings by itself."""
 
     def found(self, trace: Trace) -> Found: ...
 
@@ -68,7 +72,7 @@ class Model(Protocol):
 
 @runtime_checkable
 class Learner(Protocol):
-    """A method that is trained anew for each fold, on people that the fold does not judge."""
+    """A method that is trained anew for each fold, on its own features of people that the fold does not judge."""
 
     def fit(self, features: Features, label: npt.NDArray[np.int64]) -> Model:
         """Learn from what was found.

@@ -18,6 +18,8 @@ class Shipped:
     """A bundle with its own thresholds."""
 
     bundle: Bundle
+    sums: str = ""
+    """The checksums of its files."""
 
     @property
     def name(self) -> str:

@@ -6,7 +6,7 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from falld.learn.intervals import poisson, wilson
 
@@ -16,10 +16,11 @@ _WIDTH = 120
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many of so many, with a Wilson interval."""
+    """So many of so many, with a Wilson interval, and for the JSON alone the interval over people."""
 
     hits: int
     total: int
+    people: tuple[float, float, float] | None = None
 
     def text(self) -> str:
         if not self.total:
@@ -27,10 +28,11 @@ class Share:
         low, high = wilson(self.hits, self.total)
         return f"{100 * self.hits / self.total:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
-    def json(self) -> dict[str, float | None]:
+    def json(self) -> dict[str, Any]:
         low, high = wilson(self.hits, self.total)
         share = self.hits / self.total if self.total else None
-        return {"hits": self.hits, "total": self.total, "share": share, "low": low, "high": high}
+        said: dict[str, Any] = {"hits": self.hits, "total": self.total, "share": share, "low": low, "high": high}
+        return said if self.people is None else said | {"people": Span(*self.people).json()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,28 @@ class Span:
         return {"value": plain(self.value), "low": plain(self.low), "high": plain(self.high)}
 
 
-Cell = Share | Rate | Span | str | int | float
+@dataclass(frozen=True, slots=True)
+class Each:
+    """One rate after the other, told without their intervals."""
+
+    rates: tuple[Rate, ...]
+
+    def text(self) -> str:
+        return " / ".join(rate.text().split(" ")[0] for rate in self.rates)
+
+    def json(self) -> list[dict[str, float | str | None]]:
+        return [rate.json() for rate in self.rates]
+
+
+class Told(Protocol):
+    """A figure that knows how it is told."""
+
+    def text(self) -> str: ...
+
+    def json(self) -> Any: ...
+
+
+Cell = Told | str | int | float
 
 
 def paragraph(prose: str) -> str:
@@ -128,6 +151,14 @@ class Section:
         rest = [f"({len(self.rows) - len(rows)} more in the JSON)"] if len(rows) < len(self.rows) else []
         head = [self.title, paragraph(self.note), "", aligned[0], "-" * len(aligned[0])]
         return "\n".join([*head, *aligned[1:], *rest])
+
+    def markdown(self) -> str:
+        """The table alone, numbers to the right."""
+        rows = self.rows if self.shown is None else self.rows[: self.shown]
+        rules = ["---" if all(isinstance(row[i], str) for row in rows) else "---:" for i in range(len(self.columns))]
+        # A bar would end a cell.
+        cells = [[text(cell).replace("|", "\\|") for cell in row] for row in rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in [list(self.columns), rules, *cells])
 
     def json(self) -> dict[str, Any]:
         return {

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from falld.learn.baselines.trace import Mask
 from falld.learn.benchmark.cells import Rate, Section, Share
-from falld.learn.benchmark.counts import Facts, Mask
-from falld.learn.benchmark.folds import Judged
+from falld.learn.benchmark.counts import Facts
 from falld.learn.benchmark.harvest import Harvest
+from falld.learn.benchmark.judge import Judged
 from falld.samples.recording import Meta
 
 OLD = 60.0
@@ -66,8 +67,8 @@ def members(harvest: Harvest) -> dict[str, dict[str, Mask]]:
     return found
 
 
-def by_group(harvest: Harvest, facts: Facts, judged: dict[str, Judged], rule: str) -> list[Section]:
-    """Sensitivity and false alarms of each method, by group."""
+def by_group(harvest: Harvest, facts: Facts, judged: dict[str, Judged], lab: Mask, rule: str) -> list[Section]:
+    """Sensitivity and false alarms of each method, by group; `lab` (n,) the trials whose hours these are of."""
     found = Section("groups_sensitivity", "Falls found, by group, in %", rule, ("by", "group", "falls", *judged))
     rates = Section(
         "groups_alarms",
@@ -77,7 +78,7 @@ def by_group(harvest: Harvest, facts: Facts, judged: dict[str, Judged], rule: st
     )
     for kind, groups in members(harvest).items():
         for name, inside in groups.items():
-            here = inside & ~facts.life
+            here = inside & (lab | facts.fell)
             scores = {m: one.counts.score(facts, here & one.tested) for m, one in judged.items()}
             first = next(iter(scores.values()))
             if first.falls:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from falld.learn.baselines.trace import Floats
-from falld.learn.benchmark.counts import Facts, Mask
-from falld.learn.benchmark.harvest import Events
+from falld.learn.baselines.trace import Floats, Mask
+from falld.learn.benchmark.counts import Facts
+from falld.learn.benchmark.events import Events
 
 
 @dataclass(frozen=True, slots=True)

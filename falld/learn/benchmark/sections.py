@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
 
+from falld.learn.baselines.trace import Mask
+from falld.learn.benchmark.aftermath import STAYS, WALKS
 from falld.learn.benchmark.bootstrap import ratio, sensitivity_difference
-from falld.learn.benchmark.cells import Rate, Section, Share, Span
-from falld.learn.benchmark.counts import Counts, Facts, Mask, count
-from falld.learn.benchmark.folds import RATES, Judge, Judged
-from falld.learn.benchmark.harvest import Gathered, Harvest
+from falld.learn.benchmark.cells import Each, Rate, Section, Share, Span
+from falld.learn.benchmark.counts import Facts
+from falld.learn.benchmark.judge import RATES, Judge, Judged
 from falld.learn.benchmark.loose import best_on_itself, loose
 from falld.learn.groups import GROUPS
 
@@ -20,7 +22,7 @@ RULE = (
 )
 
 
-def data(harvest: Harvest, facts: Facts) -> Section:
+def data(facts: Facts) -> Section:
     """What was judged."""
     section = Section(
         "data",
@@ -41,25 +43,11 @@ def data(harvest: Harvest, facts: Facts) -> Section:
     return section
 
 
-def own_limit(harvest: Harvest, gathered: Gathered) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """(n,) the method's own threshold for each trial."""
-    by_place = {p: gathered.method.threshold(p) for p in {trial.meta.placement for trial in harvest.trials}}
-    return np.array([by_place[trial.meta.placement] for trial in harvest.trials])
-
-
-def as_published(harvest: Harvest, gathered: Gathered, judge: Judge) -> Judged:
-    """With the method's own thresholds, or its very events where it has more than scores."""
-    if gathered.falls is None:
-        return judge.as_published(own_limit(harvest, gathered))
-    everything = np.ones(len(gathered.falls.trial), bool)
-    return Judged(count(gathered.falls, everything, judge.n), np.ones(judge.n, bool), [])
-
-
-def published(facts: Facts, judged: dict[str, Judged]) -> Section:
+def as_published(facts: Facts, judged: dict[str, Judged]) -> Section:
     section = Section(
         "as_published",
         "With the thresholds that each method came with",
-        RULE + " The forest is out of fold by person. People: the interval when people are drawn again.",
+        RULE + " What is trained is out of fold by person. People: the interval when people are drawn again.",
         ("method", "at", "falls", "found %", "people", "false/h scripted", "false/day ordinary life"),
     )
     for name, one in judged.items():
@@ -80,7 +68,7 @@ def published(facts: Facts, judged: dict[str, Judged]) -> Section:
     return section
 
 
-def loosely(facts: Facts, methods: dict[str, tuple[Gathered, Judge, Judged]], strict: dict[str, Judged]) -> Section:
+def loosely(facts: Facts, judges: dict[str, Judge], strict: dict[str, Judged]) -> Section:
     section = Section(
         "loose",
         "The loose score beside the strict one",
@@ -88,13 +76,14 @@ def loosely(facts: Facts, methods: dict[str, tuple[Gathered, Judge, Judged]], st
         "there is none, ordinary life is left out. Best: the threshold that is best on the very trials it is told of.",
         ("method", "at", "strict %", "loose %", "loose specificity %", "best accuracy %", "at threshold"),
     )
-    for name, (gathered, judge, own) in methods.items():
+    for name, judge in judges.items():
+        own = strict[name]
         for group in GROUPS:
             here = own.tested & (facts.group == group) & ~facts.life
-            scored = strict[name].counts.score(facts, here)
+            scored = own.counts.score(facts, here)
             if scored.falls and scored.hours:
                 lax = loose(own.counts.any_alarm, facts, here)
-                best = best_on_itself(gathered.candidates, judge.score, facts, here)
+                best = best_on_itself(judge.gathered.candidates, judge.score, facts, here)
                 section.add(
                     name,
                     group,
@@ -107,27 +96,27 @@ def loosely(facts: Facts, methods: dict[str, tuple[Gathered, Judge, Judged]], st
     return section
 
 
-def at_equal_alarms(key: str, title: str, note: str, facts: Facts, judges: dict[str, Judge]) -> Section:
-    """Sensitivity at the same scripted false alarms, and what became of these alarms on the judged people."""
-    columns = ("method", "at", "falls", "wanted/h", "found %", "people", "false/h scripted", "false/day ordinary life")
+def at_equal_alarms(key: str, title: str, note: str, facts: Facts, judges: dict[str, Judge], lab: Mask) -> Section:
+    """Sensitivity at the same false alarms of the tuned people, and what these came to on the judged ones."""
+    at = tuple(f"{rate:g}/h: %" for rate in RATES)
+    columns = ("method", "at", "falls", *at, "came to, false/h", "came to, false/day ordinary life")
     section = Section(key, title, note, columns)
     for name, judge in judges.items():
+        judged = [judge.at_rate(rate).counts for rate in RATES]
         for group in GROUPS:
-            for rate in RATES:
-                one = judge.at_rate(rate)
-                here = one.tested & (facts.group == group)
-                staged, life = one.counts.score(facts, here & ~facts.life), one.counts.score(facts, here & facts.life)
-                if staged.falls:
-                    section.add(
-                        name,
-                        group,
-                        staged.falls,
-                        rate,
-                        Share(staged.hits, staged.falls),
-                        Span(*ratio(one.counts.hit & here, facts.fell & here, facts.person)),
-                        Rate(staged.alarms, staged.hours),
-                        Rate(life.alarms, life.hours, per_day=True),
-                    )
+            here = judge.tested & (facts.group == group)
+            staged = [one.score(facts, here & (lab | facts.fell)) for one in judged]
+            life = [one.score(facts, here & facts.life) for one in judged]
+            people = [ratio(one.hit & here, facts.fell & here, facts.person) for one in judged]
+            if staged[0].falls:
+                section.add(
+                    name,
+                    group,
+                    staged[0].falls,
+                    *(Share(one.hits, one.falls, over) for one, over in zip(staged, people, strict=True)),
+                    Each(tuple(Rate(one.alarms, one.hours) for one in staged)),
+                    Each(tuple(Rate(one.alarms, one.hours, per_day=True) for one in life)),
+                )
     return section
 
 
@@ -150,6 +139,7 @@ def differences(facts: Facts, judged: dict[str, Judged], rate: float) -> Section
         f"Falls found more by one method than by another, in points, at {rate:g} scripted false alarms an hour",
         "Paired: the same people are drawn for both [95 %].",
         ("method", "than", *GROUPS),
+        shown=0,
     )
     for (name, one), (other, two) in combinations(judged.items(), 2):
         cells = []
@@ -160,24 +150,33 @@ def differences(facts: Facts, judged: dict[str, Judged], rate: float) -> Section
     return section
 
 
-def responder(facts: Facts, heard: dict[str, Counts]) -> Section:
+def responder(key: str, title: str, facts: Facts, after: Sequence[str], judges: dict[str, Judge], lab: Mask) -> Section:
+    """The second table of the rule, by each method's own thresholds.
+
+    Args:
+        after: (n,) what became of each faller.
+    """
     section = Section(
-        "responder",
-        "What a responder would hear",
+        key,
+        title,
         "Each fall that is not taken back within 20 s, and each confirmed one; a hit until 40 s after the impact. "
-        "A method that takes nothing back and confirms nothing is heard with all its alarms.",
-        ("method", "at", "falls", "found %", "false/h scripted", "false/day ordinary life"),
+        "A method that takes nothing back and confirms nothing is heard with all its alarms. Apart: falls after which "
+        "the person is seen to stay down, and to walk away.",
+        ("method", "at", "falls", "found %", STAYS, WALKS, "false/h", "false/day ordinary life"),
     )
-    for name, one in heard.items():
+    aftermath = np.array(after)
+    for name, judge in judges.items():
+        heard = judge.heard()
         for group in GROUPS:
-            here: Mask = facts.group == group
-            staged, life = one.score(facts, here & ~facts.life), one.score(facts, here & facts.life)
+            here = judge.tested & (facts.group == group)
+            staged, life = heard.score(facts, here & (lab | facts.fell)), heard.score(facts, here & facts.life)
+            apart = [heard.score(facts, here & (aftermath == what)) for what in (STAYS, WALKS)]
             if staged.falls:
                 section.add(
                     name,
                     group,
                     staged.falls,
-                    Share(staged.hits, staged.falls),
+                    *(Share(one.hits, one.falls) for one in (staged, *apart)),
                     Rate(staged.alarms, staged.hours),
                     Rate(life.alarms, life.hours, per_day=True),
                 )

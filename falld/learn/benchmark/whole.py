@@ -1,0 +1,29 @@
+"""Which falls are whole enough to be judged where a data set is judged cleaned."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from falld.detect.window import APART, GATE_G, GRID_HZ, POST
+from falld.learn.baselines.trace import Trace
+from falld.learn.truth import Truth, teaches
+
+
+def whole(course: Trace, truth: Truth) -> bool:
+    """Whether a fall would teach: an impact that the gate lets through, and enough before and after it on a true clock.
+
+    It is the rule by which candidates of any class are kept from the training, asked of the fall's own impact.
+    """
+    if truth.impact_s is None:
+        return False
+    for segment in course.segments:
+        i = round((truth.impact_s - segment.origin) * GRID_HZ)
+        if 0 <= i < len(segment):
+            first = max(0, i - APART)
+            near = segment.magnitude[first : i + APART + 1]
+            at = first + int(np.argmax(near))
+            impact_t = float(segment.time(np.array([at]))[0])
+            incomplete = at + POST >= len(segment)
+            gated = bool(near.max() >= GATE_G)
+            return gated and teaches(truth, impact_t, incomplete=incomplete, clock=course.clock.kind)
+    return False
