@@ -34,7 +34,7 @@ from falld.alert.topics import Topics, hub_beat, hub_status
 
 __all__ = [
     "Ack", "Alert", "Beat", "Clip", "ClipAck", "Command", "Fault", "Health", "HubStatus", "Key", "Message",
-    "OpenEntry", "Response", "Status", "Topics", "WearableHealth", "WireError",
+    "OpenEntry", "Response", "ShadowCounts", "Status", "Topics", "WearableHealth", "WireError",
     "content", "hub_beat", "hub_status", "parse", "parse_ack",
 ]  # fmt: skip
 
@@ -143,6 +143,15 @@ class OpenEntry(Message):
     by: Name | None = None
 
 
+class ShadowCounts(Message):
+    """What another detector said of a wearable since the home began; it alerts nobody."""
+
+    model: ModelName
+    fall: Count
+    confirmed: Count
+    recovered: Count
+
+
 class WearableHealth(Message):
     """One wearable as the home sees it."""
 
@@ -152,10 +161,11 @@ class WearableHealth(Message):
     since_s: Seconds | None
     battery: Annotated[int, Field(ge=0, le=100)] | None
     """Percent; null: not known."""
+    shadow: ShadowCounts | None = None
 
 
 class Fault(Message):
-    """Something that keeps a fall from reaching a person."""
+    """Something that keeps a fall from reaching a person, or with code `shadow` from being counted."""
 
     code: Annotated[str, Field(pattern="^[a-z_]{1,32}$")]
     what: Annotated[str, Field(max_length=WHY_MAX)]
@@ -182,7 +192,7 @@ class Clip(Message):
     rate_hz: Annotated[float, Field(gt=0, le=10_000)]
     impact_index: Count
     acc_mg: Annotated[str, Field(min_length=8, max_length=64 * KIB)]
-    """Base64 of little-endian int16, (n, 3), in thousandths of g."""
+    """Base64 of little-endian int16, (n, 3), in thousandths of g; a row of three -32768 is no sample."""
 
     @field_validator("acc_mg")
     @classmethod
@@ -193,8 +203,11 @@ class Clip(Message):
 
     @model_validator(mode="after")
     def _impact_inside(self) -> Clip:
-        if self.impact_index >= len(base64.b64decode(self.acc_mg)) // 6:
+        rows, at = base64.b64decode(self.acc_mg), 6 * self.impact_index
+        if at >= len(rows):
             raise ValueError("impact_index is beyond the samples")
+        if rows[at : at + 6] == b"\x00\x80" * 3:
+            raise ValueError("there is no sample at impact_index")
         return self
 
 

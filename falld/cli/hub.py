@@ -14,6 +14,7 @@ from typing import Any, get_args
 import click
 from pydantic import SecretStr
 
+from falld.alert.clip import samples
 from falld.alert.clock import utc_now
 from falld.alert.draft import Answer
 from falld.alert.message import utc_text
@@ -25,6 +26,9 @@ from falld.hub.store import Entry, Store
 from falld.publish.broker import Broker
 from falld.publish.link import LinkState
 from falld.publish.worker import Worker
+from falld.samples.block import Block
+from falld.samples.csvfile import write_csv
+from falld.samples.recording import Mark, Meta
 
 PASSWORD_VARIABLE = "FALLD_MQTT_PASSWORD"
 
@@ -113,6 +117,24 @@ def respond(
     click.echo(f"{response} to alert {alert_id} of home {reply.home} is kept, and on its way when the hub runs")
 
 
+@command.command()
+@click.argument("alert_id")
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
+              help="The recording: .csv or .csv.gz, with a .yaml beside it.")  # fmt: skip
+@click.option("--home", metavar="ID", help="Needed only where several homes have a clip of this id.")
+@_store_option("Where the hub keeps its alerts.")
+@click.pass_obj
+def clip(group_store: Path | None, alert_id: str, out: Path, home: str | None, store: Path | None) -> None:
+    """Write the samples around an alert's impact as a recording, with a marker at the impact."""
+    opened = Store.open(store or group_store or _default_store(), create=False)
+    with contextlib.closing(opened):
+        kept = opened.clips.find(alert_id, home)
+    rate_hz = kept.clip.rate_hz
+    impact = Mark(kept.clip.impact_index / rate_hz, "marker")
+    write_csv(out, Meta(sample_rate_hz=rate_hz, source="home", events=(impact,)), [Block(*samples(kept.clip))])
+    click.echo(f"{out}: the clip of alert {alert_id} of home {kept.home}, impact at {impact.t_s:.2f} s")
+
+
 def _password(file: Path | None) -> SecretStr | None:
     if file is not None:
         return Secret.in_file(file).read()
@@ -161,6 +183,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "last_seq": entry.standing.last_seq,
         "raised_by": entry.standing.raised_by,
         "open": entry.open,
+        "clip": entry.clip,
         "responses": [{"response": r.response, "by": r.by, "utc": utc_text(r.utc)} for r in entry.replies],
     }
 

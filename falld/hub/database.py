@@ -47,6 +47,16 @@ MIGRATIONS = (
     CREATE INDEX response_of ON response (home, alert_id);
     CREATE INDEX response_unpublished ON response (id) WHERE NOT published;
     """,
+    """
+    CREATE TABLE clip (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        home TEXT NOT NULL,
+        alert_id TEXT NOT NULL,
+        payload BLOB NOT NULL,
+        received TEXT NOT NULL,
+        UNIQUE (home, alert_id)
+    ) STRICT;
+    """,
 )
 """Script n brings the schema from number n to n + 1."""
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from falld.alert.clock import boottime, utc_now
 from falld.alert.topics import Topics, every_home, hub_beat, hub_status, locate
-from falld.alert.wire import Ack, Alert, Beat, Health, HubStatus, Response, Status, WireError, parse
+from falld.alert.wire import Ack, Alert, Beat, ClipAck, Health, HubStatus, Message, Response, Status, WireError, parse
+from falld.hub.clips import IncomingClip
 from falld.hub.show import Event, HomeChange, ResponseSent, of_message, of_silence
 from falld.hub.store import Incoming, Receipt, Reply, Store
 from falld.hub.waits import Waits
@@ -32,6 +33,8 @@ BATCH = 256
 """Messages to a transaction: a sync of 10 ms then bears 25 000 a second, more than a broker delivers."""
 QUEUE = 10_000
 """Messages that wait for the disk, 80 MB at most. What is more is not acknowledged, so its home sends it again."""
+CLIP_QUEUE = 64
+"""Clips that wait for the disk, 4 MB at most; likewise."""
 HOMES = 10_000
 """Homes whose last word is remembered, to tell of changes alone."""
 
@@ -52,6 +55,10 @@ class HubCounters:
     """No valid key, or no message of falld/v1 at all: not acknowledged."""
     overrun: int = 0
     """The disk was too slow: not acknowledged."""
+    clips: int = 0
+    """New ones; copies and conflicts are counted with those of messages."""
+    clips_full: int = 0
+    """All that could make room for it is of open alerts: not acknowledged."""
     acks: int = 0
 
 
@@ -98,6 +105,7 @@ class Hub:
         self._beat_s = beat_s
         self._poll_s = poll_s
         self._received: asyncio.Queue[_Received] = asyncio.Queue(QUEUE)
+        self._clips: asyncio.Queue[IncomingClip] = asyncio.Queue(CLIP_QUEUE)
         self._born: asyncio.Queue[str] = asyncio.Queue(QUEUE)
         self._waits = Waits()
         self._waits_changed = asyncio.Event()
@@ -110,7 +118,7 @@ class Hub:
                 Outgoing(hub_status(name), HubStatus(hub=name, online=True).payload(), retain=True),
                 Outgoing(hub_beat(name), Beat(hub=name, utc=utc()).payload()),
             ],
-            subscribe=[every_home("alert"), every_home("status"), every_home("health")],
+            subscribe=[every_home(name) for name in ("alert", "status", "health", "clip/+")],
             on_message=self._message,
             on_state=on_state,
             backoff=backoff,
@@ -135,6 +143,7 @@ class Hub:
                 tasks.create_task(self._raise_silent())
                 tasks.create_task(self._pass_responses_on())
                 tasks.create_task(self._remind())
+                tasks.create_task(self._take_clips())
                 await self._take_in()
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
@@ -148,6 +157,8 @@ class Hub:
             match place.name:
                 case "alert":
                     self._received.put_nowait(_Received(place.home, topic, payload))
+                case "clip":
+                    self._clips.put_nowait(IncomingClip.read(place.home, place.alert_id or "", payload, topic))
                 case "status":
                     self._home_status(place.home, parse(Status, payload, topic))
                 case "health":
@@ -201,10 +212,32 @@ class Hub:
         self._show(of_message(utc, home, alert_id, message.alert, receipt.after))
 
     async def _acknowledge(self, message: Incoming) -> None:
-        ack = Ack(alert_id=message.key.alert_id, seq=message.key.seq, hub=self._name)
+        await self._send_ack(message.home, Ack(alert_id=message.key.alert_id, seq=message.key.seq, hub=self._name))
+
+    async def _send_ack(self, home: str, ack: Message) -> None:
         with contextlib.suppress(LinkDown):  # the home sends it again, and gets its ack then
-            result = await self._link.publish(Topics(message.home).ack, ack.payload())
+            result = await self._link.publish(Topics(home).ack, ack.payload())
             self.counters.acks += result.accepted
+
+    async def _take_clips(self) -> None:
+        """Each in a transaction of its own, so that a message waits for one at most."""
+        while True:
+            clip = await self._clips.get()
+            outcome = await self._call(self._store.clips.commit, clip, self._utc())
+            where = f"home {clip.home}, the clip of alert {clip.alert_id}"
+            match outcome:
+                case "new":
+                    self.counters.clips += 1
+                case "copy":
+                    self.counters.copies += 1
+                case "conflict":
+                    self.counters.conflicts += 1
+                    log.warning("%s: came again and says something else; the first stands", where)
+                case "full":
+                    self.counters.clips_full += 1
+                    log.warning("%s: is not kept, for the others are of open alerts; close those", where)
+                    continue
+            await self._send_ack(clip.home, ClipAck(alert_id=clip.alert_id, clip=True, hub=self._name))
 
     async def _raise_silent(self) -> None:
         """Also while this hub has no connection: a home that cannot be heard is silent too."""

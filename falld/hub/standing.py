@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from falld.alert.draft import Word
+from falld.alert.draft import Answer, Word
 from falld.alert.wire import Alert
 
 EXTRA_S = 15.0
@@ -13,6 +13,7 @@ EXTRA_S = 15.0
 the broker took is sent anew after 15 s. After that the home may have died in the fall."""
 USUAL_S, LONGEST_S = 20.0, 300.0
 """`raise_after_s` where a message does not say it, and the most that a home can be told to wait."""
+CLOSING: tuple[Answer, ...] = ("resolved", "false_alarm")
 
 
 @dataclass(frozen=True, slots=True)

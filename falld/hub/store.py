@@ -12,10 +12,10 @@ from typing import Any, Literal, Self
 from falld.alert.draft import Answer
 from falld.alert.wire import Alert, Key, WireError, content, parse
 from falld.errors import FalldError
+from falld.hub.clips import Clips
 from falld.hub.database import connect, told, transaction
-from falld.hub.standing import Standing, follow
+from falld.hub.standing import CLOSING, Standing, follow
 
-CLOSING: tuple[Answer, ...] = ("resolved", "false_alarm")
 REMINDERS = 100
 """Responses that are sent again to a home that comes back: more than it can have open."""
 
@@ -89,6 +89,8 @@ class Entry:
     latest: Alert | None
     """The message of the highest seq; None: it cannot be read."""
     replies: tuple[Reply, ...]
+    clip: bool = False
+    """Whether there is one of it."""
 
     @property
     def open(self) -> bool:
@@ -105,6 +107,7 @@ class Store:
     def __init__(self, db: sqlite3.Connection, path: Path) -> None:
         self._db = db
         self._path = path
+        self.clips = Clips(db, path)
 
     @classmethod
     def open(cls, path: Path, *, create: bool = True) -> Self:
@@ -148,7 +151,7 @@ class Store:
         """All alerts, oldest first."""
         with told(self._path):
             rows = self._db.execute(
-                f"SELECT home, alert_id, payload, {_STANDING} FROM alert JOIN message USING (home, alert_id) "
+                f"SELECT home, alert_id, payload, {_CLIP}, {_STANDING} FROM alert JOIN message USING (home, alert_id) "
                 "WHERE seq = last_seq ORDER BY alert_id, home"
             ).fetchall()
             replies = self._replies("ORDER BY id")
@@ -162,8 +165,9 @@ class Store:
                 Standing(*standing),
                 Incoming.read(home, payload, "").alert,
                 tuple(of.get((home, alert_id), ())),
+                bool(clip),
             )
-            for home, alert_id, payload, *standing in rows
+            for home, alert_id, payload, clip, *standing in rows
         ]
 
     def respond(self, alert_id: str, response: Answer, by: str, utc: datetime, home: str | None = None) -> Reply:
@@ -252,3 +256,4 @@ class Store:
 
 
 _STANDING = ", ".join(field.name for field in fields(Standing))
+_CLIP = "EXISTS (SELECT 1 FROM clip WHERE clip.home = alert.home AND clip.alert_id = alert.alert_id)"

@@ -1,4 +1,4 @@
-"""The home's pump: status, health and alerts out; acknowledgements, responses and commands in."""
+"""The home's pump: status, health, alerts and clips out; acknowledgements, responses and commands in."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from falld.alert.clock import boottime
 from falld.alert.outbox import Outbox, Row
 from falld.alert.topics import Topics, every_hub, locate
 from falld.alert.wire import Ack, Beat, Command, Health, HubStatus, Response, Status, WireError, parse, parse_ack
+from falld.errors import FalldError
 from falld.publish import faults
 from falld.publish.backoff import Backoff
 from falld.publish.broker import Broker
+from falld.publish.clips import ClipPump, ClipRoute
 from falld.publish.commands import CommandGate
 from falld.publish.connection import Outgoing, Timing
 from falld.publish.faults import LinkDown, LinkError, PublishResult
@@ -66,6 +68,7 @@ class Publisher:
         boot_id: the current boot.
         model: name of the detector bundle.
         seen_commands: ids of the commands that were obeyed earlier in this boot.
+        clips: where the clips are; None: none are sent.
         on_sent: what the broker said to an alert.
         on_ack: a hub has committed a message, and it has left the outbox.
         on_response: what a person said; each comes at least once.
@@ -93,6 +96,8 @@ class Publisher:
         seen_commands: Iterable[str] = (),
         now: Callable[[], float] = boottime,
         resends: Resends | None = None,
+        clips: ClipRoute | None = None,
+        clip_resends: Resends | None = None,
         backoff: Backoff | None = None,
         timing: Timing | None = None,
         health_apart_s: float = HEALTH_APART_S,
@@ -139,6 +144,9 @@ class Publisher:
             backoff=backoff,
             timing=timing,
         )
+        self._clips: ClipPump | None = None
+        if clips is not None:
+            self._clips = ClipPump(clips, self._topics, self._where, self._link.publish, now, clip_resends)
 
     @property
     def link(self) -> LinkState:
@@ -148,6 +156,11 @@ class Publisher:
     def fault(self) -> LinkError | None:
         """What keeps alerts from the broker; None: nothing that it told of."""
         return self._link.state.fault or self._refusal
+
+    @property
+    def clip_fault(self) -> FalldError | None:
+        """What keeps clips from a hub, be it the disk or the broker; no alert suffers from it."""
+        return None if self._clips is None else self._clips.fault
 
     async def run(self) -> None:
         """Until cancelled.
@@ -160,14 +173,23 @@ class Publisher:
                 tasks.create_task(self._link.run())
                 tasks.create_task(self._settle())
                 tasks.create_task(self._tell_health())
+                if self._clips is not None:
+                    tasks.create_task(self._clips.run())
                 await self._pump(tasks)
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
 
     def wake(self) -> None:
         """Something was committed to the outbox: it goes out now, also if a try to connect was to come later."""
+        if self._clips is not None:
+            self._clips.hold()
         self._nudge.set()
         self._link.hurry()
+
+    def wake_clips(self) -> None:
+        """A clip was kept: it goes out when no alert is to be sent."""
+        if self._clips is not None:
+            self._clips.wake()
 
     def set_health(self, health: Health) -> None:
         """What is published from now on."""
@@ -189,6 +211,8 @@ class Publisher:
             self._nudge.set()
         else:
             self._up.clear()
+            if self._clips is not None:
+                self._clips.hold()
         self._on_state(state)
 
     async def _pump(self, tasks: asyncio.TaskGroup) -> None:
@@ -199,6 +223,10 @@ class Publisher:
             self._resends.keep(rows, self._now())
             for key in self._resends.take(self._now(), IN_FLIGHT):
                 tasks.create_task(self._send(key, rows[key]))
+            if self._clips is not None and self._up.is_set() and self._resends.idle(self._now()):
+                self._clips.release()
+            elif self._clips is not None:
+                self._clips.hold()
             due = self._resends.next_due()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(None if due is None else max(due - self._now(), 0.0)):
@@ -270,7 +298,10 @@ class Publisher:
             log.warning("%s: dropped, for it came with the retain flag; clear it on the broker", topic[:200])
         elif topic == self._topics.ack:
             ack = parse_ack(payload, topic)
-            if isinstance(ack, Ack) and (ack.alert_id, ack.seq) in self._resends:
+            if not isinstance(ack, Ack):
+                if self._clips is not None:
+                    self._clips.take(ack)
+            elif (ack.alert_id, ack.seq) in self._resends:
                 self._acks.put_nowait(ack)
         elif topic == self._topics.response:
             self._on_response(parse(Response, payload, topic))
@@ -282,6 +313,8 @@ class Publisher:
         if isinstance(said, HubStatus) and said.online and not retain:
             self._resends.restart(self._now())
             self._nudge.set()
+            if self._clips is not None:
+                self._clips.restart()
         if said.hub == hub and (isinstance(said, HubStatus) or not retain):
             self._on_hub(said)
 

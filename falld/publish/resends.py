@@ -88,6 +88,10 @@ class Resends:
             entry.wait_s = self._first
             entry.missed = entry.in_flight
 
+    def idle(self, now: float) -> bool:
+        """Whether nothing is due or in flight."""
+        return not any(entry.in_flight or entry.due <= now for entry in self._entries.values())
+
     def next_due(self) -> float | None:
         """When `take` has something to give."""
         return min((entry.due for entry in self._entries.values() if not entry.in_flight), default=None)
