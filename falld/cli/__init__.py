@@ -17,8 +17,10 @@ VERBS = {
     "demo": "A fall on its way to an acknowledged alert, on this machine.",
     "hub": "The monitoring hub: receive, commit, acknowledge, list.",
     "learn": "Train and judge detectors.",
+    "record": "A wearable to a recording.",
     "replay": "Run the detector over recordings.",
     "run": "The daemon: from wearables to acknowledged alerts.",
+    "scan": "Which wearables are near.",
     "simulate": "Make recordings from a simulated body.",
 }
 """Each is `command` in the module of its name; told here too, so that help imports none of them."""

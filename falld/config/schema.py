@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from falld.alert.topics import HUBS, ID_PATTERN
 from falld.config.secret import Secret
+from falld.detect.budget import BUDGET_PER_DAY
 from falld.samples.recording import PLACEMENTS
 
 WITHOUT_ENCRYPTION = "yes, without encryption"
@@ -79,9 +80,11 @@ def _matching(pattern: str, words: str, *, repeat: bool = True) -> tuple[AfterVa
     return AfterValidator(check), Field(json_schema_extra={"pattern": f"^{pattern}$"})
 
 
-_id, _address, _user, _variable, _credential = (
+_id, _address, _advertised, _adapter, _user, _variable, _credential = (
     _matching(rf"(?!{HUBS}$){ID_PATTERN.strip('^$')}", f"1 to 64 of A-Z a-z 0-9 . _ -, and not {HUBS}"),
     _matching(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}", "an address like C4:64:E3:12:34:56"),
+    _matching(r"[^\r\n]{1,248}", "1 to 248 characters"),
+    _matching(r"hci[0-9]{1,3}", "an adapter like hci0"),
     _matching(r".{1,256}", "1 to 256 characters"),
     _matching(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable", repeat=False),
     _matching(r"[^/\s]+", "the name of a credential", repeat=False),
@@ -89,6 +92,8 @@ _id, _address, _user, _variable, _credential = (
 Id = Annotated[str, *_id]
 """A name on the wire."""
 Address = Annotated[str, *_address]
+AdapterName = Annotated[str, *_adapter]
+Press = Literal["help", "cancel"]
 FilePath = Annotated[Path, BeforeValidator(_path)]
 Placement = Annotated[str, AfterValidator(_placement), Field(json_schema_extra={"enum": list(PLACEMENTS)})]
 Host = Annotated[str, AfterValidator(_host)]
@@ -105,26 +110,43 @@ class Home(Model):
 
 
 class Wearable(Model):
-    """A sensor on a body: live by its `address`, or a `recording` played as if it were live."""
+    """A sensor on a body: live by its `address` or the `name` that it advertises, or a `recording` played as if it
+    were live."""
 
     address: Address | None = None
+    name: Annotated[str, *_advertised] | None = None
     recording: FilePath | None = Field(default=None, validate_default=True)
     id: Id | None = Field(default=None, validate_default=True)
-    """Its name in `sources` of an alert; None: derived from the address or the recording's file name."""
+    """Its name in `sources` of an alert; None: derived from the address, the name or the recording's file name."""
     placement: Placement | None = None
     """None: what the recording says, else `unknown`."""
     speed: float | None = Field(default=None, gt=0, le=1000, allow_inf_nan=False)
     """Of a recording: seconds played per second; None: 1."""
 
+    driver: str | None = None
+    """Of a live one: how it is spoken with; None: as what it advertises says."""
+    description: FilePath | None = None
+    """Of a live one: a description of how it is spoken with, in YAML."""
+    rate_hz: float | None = Field(default=None, gt=0, le=1000, allow_inf_nan=False)
+    """Of a live one: the rate to ask for; it takes the nearest that it can. None: 50."""
+    range_g: float | None = Field(default=None, gt=0, le=64, allow_inf_nan=False)
+    """Of a live one: the largest value to ask for. None: 16."""
+    press: Press | None = None
+    """Of a live one: what its own button means; None: cancel."""
+    adapter: AdapterName | None = None
+    """Of a live one: what it is heard by; None: the first adapter that is on."""
+
     @field_validator("recording")
     @classmethod
     def _exactly_one(cls, recording: Path | None, info: ValidationInfo) -> Path | None:
-        if "address" in info.data and (recording is None) == (info.data["address"] is None):
-            found = "neither" if recording is None else "both"
-            raise _fault(
-                f"expected exactly one of `address` and `recording`, found {found}",
-                "give the address of a wearable or the path of a recording",
-            )
+        if "address" in info.data and "name" in info.data:
+            given = [key for key in ("address", "name") if info.data[key] is not None]
+            if len(given) + (recording is not None) != 1:
+                found = " and ".join([*given, "recording"] if recording is not None else given) or "none"
+                raise _fault(
+                    f"expected exactly one of `address`, `name` and `recording`, found {found}",
+                    "give the address of a wearable, the name that it advertises, or the path of a recording",
+                )
         return recording
 
     @field_validator("id")
@@ -133,31 +155,63 @@ class Wearable(Model):
         if given is not None:
             return given
         if info.data.get("address") is not None:
-            return str(info.data["address"]).replace(":", "").lower()
+            return _id_of(info.data["address"])
+        if info.data.get("name") is not None:
+            return _id_like(info.data["name"]) or "wearable"
         if info.data.get("recording") is not None:
-            stem = info.data["recording"].name.split(".")[0]
-            return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_")[:64] or "recording"
+            return _id_like(info.data["recording"].name.split(".")[0]) or "recording"
         return None
+
+    @field_validator("driver", "description", "rate_hz", "range_g", "press", "adapter")
+    @classmethod
+    def _of_a_live_one(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is not None and info.data.get("recording") is not None:
+            raise _fault(
+                f"expected no `{info.field_name}` beside `recording`, found one", "take it out: a recording has its own"
+            )
+        if info.field_name == "description" and value is not None and info.data.get("driver") is not None:
+            raise _fault("expected no `description` beside `driver`, found one", "take one of the two out")
+        return value
 
     @field_validator("speed")
     @classmethod
     def _speed_of_a_recording(cls, speed: float | None, info: ValidationInfo) -> float | None:
-        if speed is not None and info.data.get("address") is not None:
-            raise _fault("expected no `speed` beside `address`, found one", "take it out: only a recording has one")
+        for key in ("address", "name"):
+            if speed is not None and info.data.get(key) is not None:
+                raise _fault(f"expected no `speed` beside `{key}`, found one", "take it out: only a recording has one")
         return speed
 
     @property
-    def name(self) -> str:
+    def source(self) -> str:
         """The id, given or derived."""
         if self.id is None:
             raise AssertionError("every valid wearable has an id")
         return self.id
 
 
+class Button(Model):
+    """A button that is heard by its advertisements (BTHome version 2, as the Shelly BLU ones)."""
+
+    address: Address
+    press: Press = "help"
+    double: Press | None = None
+    """This and the other ways to press it, None: as `press`."""
+    triple: Press | None = None
+    long: Press | None = None
+    hold: Press | None = None
+    adapter: AdapterName | None = None
+
+    @property
+    def source(self) -> str:
+        """Its name in `sources` of an alert."""
+        return _id_of(self.address)
+
+
 class Wearer(Model):
     id: Id
     """Opaque: it names nobody."""
     wearables: Annotated[tuple[Wearable, ...], *Entries]
+    buttons: Annotated[tuple[Button, ...], BeforeValidator(_entries)] = ()
 
 
 class BrokerConfig(Model):
@@ -234,11 +288,27 @@ class AlertConfig(Model):
     """Time that the wearer has to cancel a suspected fall before it is raised."""
 
 
+class ClipsConfig(Model):
+    """Clips: what a wearable measured from 20 s before to 40 s after an impact, sent so that a responder sees what
+    happened and a false alarm can be learnt from. They name nobody."""
+
+    send: bool = True
+    near_misses_a_day: int = Field(default=2, ge=0, le=24)
+    """Clips of impacts that nearly were falls, of which no alert tells."""
+
+
 class DetectorConfig(Model):
     bundle: FilePath | None = None
     """A detector bundle's folder; None: the shipped one."""
+    shadow: FilePath | None = None
+    """Folder of another bundle, that is only counted: what it would have said is in the home's health."""
     candidates: bool = False
     """Tell of every impact that was judged, not only of falls."""
+    calibrate: bool = True
+    """Whether a wearable that is off by up to 10 % or 0.1 g is put right by gravity, as it was seen in still periods. A
+    true one is moved by less than 2 mg."""
+    budget_per_day: float | None = Field(default=BUDGET_PER_DAY, gt=0, le=100, allow_inf_nan=False)
+    """False alarms of one wearer by one wearable from which on its limits rise, by one logit at most; None: never."""
 
 
 class Config(Model):
@@ -250,16 +320,20 @@ class Config(Model):
     routes: Annotated[tuple[Route, ...], *Entries]
     alert: AlertConfig = AlertConfig()
     detector: DetectorConfig = DetectorConfig()
+    clips: ClipsConfig = ClipsConfig()
 
     @field_validator("wearers")
     @classmethod
     def _named_once(cls, wearers: tuple[Wearer, ...]) -> tuple[Wearer, ...]:
         wearables = [wearable for wearer in wearers for wearable in wearer.wearables]
-        addresses = [wearable.address.upper() for wearable in wearables if wearable.address is not None]
+        buttons = [button for wearer in wearers for button in wearer.buttons]
+        given = [*(wearable.address for wearable in wearables), *(button.address for button in buttons)]
+        addresses = [address.upper() for address in given if address is not None]
         for what, names in (
             ("wearer id", [wearer.id for wearer in wearers]),
-            ("wearable id", [wearable.name for wearable in wearables]),
+            ("wearable id", [wearable.source for wearable in wearables]),
             ("address", addresses),
+            ("name", [wearable.name for wearable in wearables if wearable.name is not None]),
         ):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
@@ -275,6 +349,15 @@ class Config(Model):
                 "keep the one to the monitoring hub",
             )
         return routes
+
+
+def _id_of(address: str) -> str:
+    return address.replace(":", "").lower()
+
+
+def _id_like(text: str) -> str:
+    """As much of a text as an id may hold; empty: nothing."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:64]
 
 
 def is_loopback(host: str) -> bool:

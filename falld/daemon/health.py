@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from falld.alert.draft import OpenAlert
-from falld.alert.message import WHY_MAX
-from falld.alert.wire import Fault, Health, OpenEntry, WearableHealth
+from falld.alert.message import MODEL_MAX, WHY_MAX
+from falld.alert.wire import Fault, Health, OpenEntry, ShadowCounts, WearableHealth
 
 AGAIN_S = 60.0
 """What has not changed is told again this often, with a fresh time."""
@@ -39,11 +39,24 @@ class HealthReport:
 
 def to_wire(health: Mapping[str, Any], utc: datetime, *, clock_synced: bool) -> Health:
     """What of `Home.health` goes to the hub."""
-    faults = [Fault(code="wearable", what=_cut(w["fault"])) for w in health["wearables"] if w["fault"]]
+    faults = [Fault(code="radio", what=_cut(fault)) for fault in health.get("radio", ())]
+    faults += [Fault(code="wearable", what=_cut(w["fault"])) for w in health["wearables"] if w["fault"]]
     if health["link"]["fault"]:
         faults.insert(0, Fault(code="link", what=_cut(health["link"]["fault"])))
+    if health.get("clip_fault"):
+        faults.append(Fault(code="clips", what=_cut(health["clip_fault"])))
+    shadows = [w["shadow"] for w in health["wearables"] if w.get("shadow")]
+    # A bundle that cannot be used is one fault, however many wearables it is for.
+    faults += [Fault(code="shadow", what=_cut(what)) for what in dict.fromkeys(s["fault"] for s in shadows) if what]
     wearables = [
-        WearableHealth(source=w["source"], wearer=w["wearer"], state=w["state"], since_s=w["since_s"], battery=None)
+        WearableHealth(
+            source=w["source"],
+            wearer=w["wearer"],
+            state=w["state"],
+            since_s=w["since_s"],
+            battery=w.get("battery"),
+            shadow=_shadow(w.get("shadow")),
+        )
         for w in health["wearables"]
     ]
     return Health(
@@ -59,6 +72,13 @@ def to_wire(health: Mapping[str, Any], utc: datetime, *, clock_synced: bool) -> 
 
 def open_entry(alert: OpenAlert) -> dict[str, Any]:
     return {name: getattr(alert, name) for name in OpenEntry.model_fields}
+
+
+def _shadow(health: Mapping[str, Any] | None) -> ShadowCounts | None:
+    if health is None:
+        return None
+    told = {name: health[name] for name in ShadowCounts.model_fields}
+    return ShadowCounts(**told | {"model": told["model"][:MODEL_MAX] or "unnamed"})
 
 
 def _cut(text: str) -> str:

@@ -9,11 +9,13 @@ from typing import Any, Literal
 
 Kind = Literal[
     "listening",
+    "wearable",
     "samples",
     "silent",
     "gap",
     "impact",
     "decision",
+    "shadow",
     "button",
     "ended",
     "fault",
@@ -23,8 +25,9 @@ Kind = Literal[
     "hub_committed",
     "acknowledged",
 ]
-"""`impact`: a candidate was judged; `decision`: a fall was seen, confirmed or recovered from; `committed`: on this
-machine's disk; `hub_committed`: on the hub's; `acknowledged`: a person answered."""
+"""`wearable`: its link is at something else; `impact`: a candidate was judged; `decision`: a fall was seen, confirmed
+or recovered from; `shadow`: the same by a detector that alerts nobody, or its fault; `committed`: on this machine's
+disk; `hub_committed`: on the hub's; `acknowledged`: a person answered."""
 
 
 @dataclass(frozen=True, slots=True)

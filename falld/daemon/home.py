@@ -9,30 +9,40 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import falld
+from falld.alert.clipbox import ClipBox, ClipError
 from falld.alert.clock import boot_id, boottime, clock_synced, utc_now
 from falld.alert.outbox import Row
 from falld.alert.wire import Ack, Command, Response
 from falld.config.schema import Config
 from falld.config.schema import Wearable as WearableConfig
+from falld.daemon.clips import Clips
 from falld.daemon.health import HealthReport, open_entry, to_wire
 from falld.daemon.heard import Heard, Kind, Observer, nobody
 from falld.daemon.keeper import Keeper
+from falld.daemon.memory import Memory
 from falld.daemon.route import broker_of
-from falld.daemon.wearable import Detecting, Opened, Opener, Wearable
+from falld.daemon.shadow import Shadow
+from falld.daemon.wearable import MakeDetector, Opened, Opener, Wearable
+from falld.detect.learnt import Learnt
 from falld.errors import FalldError
+from falld.publish.clips import ClipRoute
 from falld.publish.faults import PublishResult
 from falld.publish.link import LinkState
 from falld.publish.publisher import Publisher
 from falld.publish.worker import Worker
 from falld.samples.csvfile import CsvRecording
 from falld.sensors.recorded import RecordedWearable
-from falld.sensors.source import Source
+
+if TYPE_CHECKING:
+    from falld.daemon.live import Live
 
 STATE_DIR = Path("/var/lib/falld")
 OUTBOX = "outbox.db"
+CLIPS = "clips"
+LEARNT = "learnt"
 INBOX = 256
 """Responses and commands that wait for the disk: with 0.1 s a commit on a slow card, 25 s of a flood."""
 LOOK_S = 5.0
@@ -51,7 +61,9 @@ class Home:
     Args:
         config: what is in it.
         model: name of the detector bundle.
-        make_detector: the detector for a source, and why falls may not be found with the two.
+        make_detector: the detector for a source and what was learnt, and why falls may not be found with the two.
+        make_shadow: makes one for a wearable; None: none have any.
+        memory: makes the one that is kept in a folder; None: nothing that is learnt outlives the home.
         observer: hears of everything that happens.
     """
 
@@ -60,12 +72,16 @@ class Home:
         config: Config,
         *,
         model: str,
-        make_detector: Callable[[Source], tuple[Detecting, FalldError | None]],
+        make_detector: MakeDetector,
+        make_shadow: Callable[[], Shadow] | None = None,
+        memory: Callable[[Path], Memory] | None = None,
         observer: Observer = nobody,
     ) -> None:
         self._config = config
         self._model = model
         self._make_detector = make_detector
+        self._make_shadow = make_shadow
+        self._make_memory = memory
         self._observer = observer
         self._boot_id = boot_id()
         self._inbox: asyncio.Queue[Response | Command] = asyncio.Queue(INBOX)
@@ -73,21 +89,28 @@ class Home:
         self._link_fault: str | None = None
         self._news = asyncio.Event()
         self._disk = Worker("outbox")
+        self._clip_disk = Worker("clips")
+        self._clip_fault: FalldError | None = None
+        self._clips: Clips | None
         self._keeper: Keeper
         self._publisher: Publisher
         self._wearables: list[Wearable]
+        self._live: Live | None
+        self._memory: Memory | None = None
 
     async def run(self) -> None:
         """Until cancelled; then the hub is told goodbye.
 
         Raises:
-            HomeError: there is a wearable that this version cannot hear, or no folder for the state.
+            HomeError: there is no folder for the state.
+            UnknownDriver, DescriptionError: a wearable that cannot be spoken with.
             SecretError: the broker's password cannot be had.
             OutboxError: the outbox cannot be used, at the start or any more.
         """
-        _check(self._config)
+        self._live = _live(self._config, self._make_detector)
         broker = broker_of(self._config.routes[0].broker, self._config.home.id)
-        path = _state_dir(self._config) / OUTBOX
+        folder = _state_dir(self._config)
+        path = folder / OUTBOX
         try:
             self._keeper = await Keeper.open(
                 path,
@@ -97,6 +120,7 @@ class Home:
                 wake=lambda: self._publisher.wake(),
             )
             try:
+                box = await self._open_clips(folder / CLIPS)  # of this program alone now, as the outbox is
                 self._publisher = Publisher(
                     broker,
                     self._config.home.id,
@@ -111,9 +135,26 @@ class Home:
                     on_response=self._receive,
                     on_command=self._receive,
                     on_state=self._linked,
+                    clips=None if box is None else ClipRoute(box, self._clip_disk),
                 )
+                self._clips = None
+                if box is not None:
+                    budget = self._config.clips.near_misses_a_day
+                    wake = self._publisher.wake_clips
+                    self._clips = Clips(box, self._clip_disk, wake, near_misses_a_day=budget)
+                if self._make_memory is not None:
+                    self._memory = self._make_memory(folder / LEARNT)
                 self._wearables = [
-                    Wearable(wearer.id, each.name, self._opener(each), self._keeper, observer=self._hear, now=boottime)
+                    Wearable(
+                        wearer.id,
+                        each.source,
+                        self._opener(each, wearer.id),
+                        self._keeper,
+                        observer=self._hear,
+                        now=boottime,
+                        clips=self._clips,
+                        shadow=None if self._make_shadow is None else self._make_shadow(),
+                    )
                     for wearer in self._config.wearers
                     for each in wearer.wearables
                 ]
@@ -122,6 +163,7 @@ class Home:
                 await self._keeper.close()
         finally:
             self._disk.close()
+            self._clip_disk.close()
 
     async def health(self) -> dict[str, Any]:
         """How the home is."""
@@ -130,11 +172,28 @@ class Home:
             "boot_id": self._boot_id,
             "model": self._model,
             "wearables": [wearable.health() for wearable in self._wearables],
+            "radio": self._live.faults if self._live is not None else [],
             "open": [open_entry(alert) for alert in self._keeper.open_alerts()],
             "outbox": await self._disk(len, self._keeper.outbox),
+            "clip_fault": None if (clips := self._clips_fault()) is None else str(clips),
             "link": {"up": link.up, "protocol": link.protocol, "fault": None if fault is None else str(fault)},
             "counters": asdict(self._publisher.counters) | {"inbox_dropped": self._dropped},
         }
+
+    def _clips_fault(self) -> FalldError | None:
+        cut = None if self._clips is None else self._clips.fault
+        return self._clip_fault or cut or self._publisher.clip_fault
+
+    async def _open_clips(self, folder: Path) -> ClipBox | None:
+        """None: none are sent, or their folder cannot be used, which keeps no alert from anybody."""
+        if not self._config.clips.send:
+            return None
+        try:
+            return await self._clip_disk(ClipBox.open, folder)
+        except ClipError as error:
+            self._clip_fault = error
+            log.error("%s", error)
+            return None
 
     async def _run_all(self) -> None:
         try:
@@ -145,34 +204,64 @@ class Home:
                 tasks.create_task(self._tell_health())
                 for wearable in self._wearables:
                     tasks.create_task(wearable.run())
+                if self._memory is not None:
+                    tasks.create_task(self._memory.run())
+                for run in self._live.runs(self._keeper, self._hear) if self._live is not None else ():
+                    tasks.create_task(run())
         except BaseExceptionGroup as failed:
             first, *others = failed.exceptions
             for other in others:
                 log.error("and at the same time: %r", other)
             raise first from None
 
-    def _opener(self, config: WearableConfig) -> Opener:
-        def opened() -> Opened:
-            assert config.recording is not None  # as _check made sure
-            source = RecordedWearable(
-                CsvRecording(config.recording), now=boottime, speed=config.speed or 1.0, placement=config.placement
-            )
-            return Opened(source, *self._make_detector(source))
+    async def _learnt(self, wearer: str, wearable: str) -> Learnt:
+        return Learnt() if self._memory is None else await asyncio.to_thread(self._memory.of, wearer, wearable)
 
-        return lambda: asyncio.to_thread(opened)
+    def _opener(self, config: WearableConfig, wearer: str) -> Opener:
+        live, recording = self._live, config.recording
+
+        async def heard() -> Opened:
+            assert live is not None
+            return await live.open(config.source, await self._learnt(wearer, config.source))
+
+        async def played() -> Opened:
+            learnt = await self._learnt(wearer, config.source)
+            return await asyncio.to_thread(opened, learnt)
+
+        def opened(learnt: Learnt) -> Opened:
+            assert recording is not None
+            source = RecordedWearable(
+                CsvRecording(recording), now=boottime, speed=config.speed or 1.0, placement=config.placement
+            )
+            return Opened(source, *self._make_detector(source, learnt))
+
+        return heard if recording is None else played
 
     async def _obey(self) -> None:
         """What persons and hubs say, one after another."""
         while True:
             match await self._inbox.get():
                 case Response() as said:
+                    self._believe(said)
                     if await self._keeper.respond(said.alert_id, said.response, said.hub, said.by):
                         text = f"{said.response}, by {said.by} at {said.hub}, alert {said.alert_id}"
                         self._tell("acknowledged", text, alert_id=said.alert_id, response=said.response, hub=said.hub)
                 case Command(command="test_alarm") as command:
                     await self._keeper.obey_test(self._config.home.id, command.id)
                 case Command() as command:
-                    log.warning("command %s %s: this version does not keep clips", command.command, command.id)
+                    await self._keeper.remember(command.id)
+                    if self._clips is None or not await self._clips.again(command.alert_id or ""):
+                        log.warning("command %s: there is no clip of alert %s", command.id, command.alert_id)
+
+    def _believe(self, said: Response) -> None:
+        """Who closes a raised alert that the wearer did not cancel, and not as a false one, says that it was a fall."""
+        certain = [a for a in self._keeper.open_alerts() if (a.alert_id, a.state) == (said.alert_id, "raised")]
+        if self._memory is None or said.response != "resolved" or not certain or certain[0].withdrawn == "cancelled":
+            return
+        for wearable in self._wearables:
+            impact_t = wearable.impact_of(said.alert_id)
+            if impact_t is not None:
+                self._memory.of(wearable.wearer, wearable.name).was_fall(impact_t)
 
     async def _tell_health(self) -> None:
         report = HealthReport(self._publisher.set_health, boottime)
@@ -216,12 +305,13 @@ class Home:
         self._observer(heard)
 
 
-def _check(config: Config) -> None:
-    for wearer in config.wearers:
-        for wearable in wearer.wearables:
-            if wearable.recording is None:
-                what = "a wearable with an `address` cannot be heard by this version"
-                raise HomeError(f"wearable {wearable.name} of {wearer.id}", what, "give a `recording` instead")
+def _live(config: Config, make_detector: MakeDetector) -> Live | None:
+    """What is heard over Bluetooth LE; None: nothing, and then bleak is not loaded."""
+    if not any(wearer.buttons or any(each.recording is None for each in wearer.wearables) for wearer in config.wearers):
+        return None
+    from falld.daemon.live import Live
+
+    return Live(config, make_detector, now=boottime)
 
 
 def _state_dir(config: Config) -> Path:

@@ -97,11 +97,21 @@ class Keeper:
 
     async def fall(
         self, wearer: str, source: str, impact_t: float, *, probability: float, model: str, why: str
-    ) -> None:
-        """A wearable saw a fall, with its impact at this CLOCK_BOOTTIME."""
-        await self._decide(
-            lambda now: self._life.fall(now, wearer, source, impact_t, probability=probability, model=model, why=why)
-        )
+    ) -> str | None:
+        """A wearable saw a fall, with its impact at this CLOCK_BOOTTIME.
+
+        Returns:
+            The alert that tells of it; None: it was told before.
+        """
+        told: list[Draft] = []
+
+        def fall(now: float) -> list[Draft]:
+            due = self._life.advance(now)
+            told.extend(self._life.fall(now, wearer, source, impact_t, probability=probability, model=model, why=why))
+            return due + told
+
+        await self._decide(fall)
+        return told[0].alert_id if told else None
 
     async def recovered(self, wearer: str, impact_t: float) -> None:
         """The wearer is up again after the fall with this impact."""
@@ -119,6 +129,11 @@ class Keeper:
         """A hub asks for a test alarm; the command's id is kept together with it."""
         self._commands.append(command)
         await self._decide(lambda now: self._life.test(now, wearer))
+
+    async def remember(self, command: str) -> None:
+        """A hub's command was obeyed: its id is kept for this boot."""
+        self._commands.append(command)
+        await self._decide(self._life.advance)
 
     async def respond(self, alert_id: str, response: Answer, hub: str, by: str) -> bool:
         """A person answered at a hub. False: that was known, or there is no such alert."""

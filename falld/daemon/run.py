@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 from falld.config.schema import Config
-from falld.daemon.heard import Observer, nobody
+from falld.daemon.heard import Heard, Observer, nobody
 from falld.daemon.home import Home
+from falld.daemon.memory import Memory
+from falld.daemon.shadow import Shadow
 from falld.detect.bundle import Bundle, BundleError
 from falld.detect.detector import Detector
+from falld.detect.learnt import Learnt
 from falld.resources import shipped_bundle
 from falld.sensors.source import Source
+
+log = logging.getLogger(__name__)
 
 
 async def run(config: Config, *, observer: Observer = nobody) -> None:
@@ -20,12 +29,48 @@ async def run(config: Config, *, observer: Observer = nobody) -> None:
         FalldError: it cannot begin, or the disk does not do its part any more.
     """
     bundle = await asyncio.to_thread(Bundle.load, config.detector.bundle or shipped_bundle())
+    shadow = None if config.detector.shadow is None else await _shadow(config.detector.shadow)
 
-    def detector(source: Source) -> tuple[Detector, BundleError | None]:
-        made = Detector(bundle, source.clock, source.placement, candidates=config.detector.candidates)
+    wanted = config.detector.candidates
+    near_misses = config.clips.send and config.clips.near_misses_a_day > 0
+
+    def hear(heard: Heard) -> None:
+        if wanted or heard.kind != "impact":
+            observer(heard)
+
+    def detector(source: Source, learnt: Learnt) -> tuple[Detector, BundleError | None]:
+        made = Detector(bundle, source.clock, source.placement, candidates=wanted or near_misses, learnt=learnt)
         return made, _too_slow(bundle, source.clock.rate_hz)
 
-    await Home(config, model=bundle.name, make_detector=detector, observer=observer).run()
+    def memory(folder: Path) -> Memory:
+        settings = config.detector
+        empty = partial(Learnt.empty, calibrate=settings.calibrate, budget_per_day=settings.budget_per_day)
+        return Memory(folder, bundle.name, empty)
+
+    home = Home(config, model=bundle.name, make_detector=detector, make_shadow=shadow, memory=memory, observer=hear)
+    await home.run()
+
+
+async def _shadow(folder: Path) -> Callable[[], Shadow]:
+    """Makes each wearable's; a bundle that cannot be used is a fault of all of them and of nothing else."""
+    try:
+        bundle = await asyncio.to_thread(Bundle.load, folder)
+    except BundleError as error:
+        refused = error
+        log.error("shadow: %s", refused)
+
+        def none(source: Source) -> Detector:
+            raise refused
+
+        return lambda: Shadow(folder.name, none, refused)
+
+    def detector(source: Source) -> Detector:
+        too_slow = _too_slow(bundle, source.clock.rate_hz)
+        if too_slow is not None:
+            raise too_slow
+        return Detector(bundle, source.clock, source.placement)
+
+    return lambda: Shadow(bundle.name, detector)
 
 
 def _too_slow(bundle: Bundle, rate_hz: float) -> BundleError | None:

@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from falld.alert.outbox import OutboxError
+from falld.daemon.clips import Clips, Cutter
 from falld.daemon.heard import Heard, Kind, Observer
 from falld.daemon.keeper import Keeper
+from falld.daemon.shadow import Shadow
 from falld.detect.events import Decision, Event, Gap
+from falld.detect.learnt import Learnt
 from falld.errors import FalldError
 from falld.samples.block import Block
 from falld.samples.clock import Clock
 from falld.sensors.source import Button, Ended, Reading, Samples, Silent, Source, TimeMap
+from falld.sensors.status import LinkState, Status
 
-State = Literal["starting", "streaming", "silent", "ended", "failed"]
+State = Literal["starting", "streaming", "silent", "ended", "failed"] | LinkState
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +43,14 @@ class Opened:
     detector: Detecting
     fault: FalldError | None
     """Why falls may not be found by these two; buttons work all the same."""
+    status: Callable[[], Status] | None = None
+    """Of a live one: how it is now."""
 
 
 Opener = Callable[[], Awaitable[Opened]]
+MakeDetector = Callable[[Source, Learnt], tuple[Detecting, FalldError | None]]
+TOLD = 16
+"""Alerts whose impacts are known for a person's answer to come: far more than are ever open."""
 
 
 class Wearable:
@@ -51,6 +60,8 @@ class Wearable:
         wearer: who wears it.
         name: its id in `sources` of an alert.
         now: seconds of CLOCK_BOOTTIME.
+        clips: where those of its impacts go; None: none are made.
+        shadow: hears the same samples, and alerts nobody.
     """
 
     def __init__(
@@ -62,6 +73,8 @@ class Wearable:
         *,
         observer: Observer,
         now: Callable[[], float],
+        clips: Clips | None = None,
+        shadow: Shadow | None = None,
     ) -> None:
         self.wearer = wearer
         self.name = name
@@ -70,13 +83,17 @@ class Wearable:
         self._open = opener
         self._keeper = keeper
         self._observer = observer
+        self._cutter = None if clips is None else Cutter(clips)
+        self._shadow = shadow
         self._now = now
         self._since = now()
         self._time = TimeMap(0.0, now())
         self._clock: Clock | None = None
+        self._status: Callable[[], Status] | None = None
         self._samples = 0
         self._last: float | None = None
         self._gaps = 0
+        self._impacts: dict[str, float | None] = {}
 
     async def run(self) -> None:
         """A wearable that fails is told of and stays failed; the others go on.
@@ -88,6 +105,7 @@ class Wearable:
             opened = await self._open()
             source = opened.source
             self._clock = source.clock
+            self._status = opened.status
             told = f"clock {source.clock.kind}, {source.clock.rate_hz:.1f} Hz, {source.placement}"
             self._tell("listening", told, clock=source.clock.kind, placement=source.placement)
             for warning in source.warnings:
@@ -96,13 +114,21 @@ class Wearable:
                 self._fail(opened.fault)
             async with contextlib.aclosing(source.readings()) as readings:
                 async for reading in readings:
-                    self._time = source.time
+                    self._time, self._clock = source.time, source.clock
+                    self._look()
                     await self._take(reading, opened.detector)
+                    self._compare(reading, source)
         except OutboxError:
             raise
         except FalldError as error:
+            if self._cutter is not None:
+                await self._cutter.end()
             self._enter("failed")
             self._fail(error)
+
+    def impact_of(self, alert_id: str) -> float | None:
+        """Stream time of the one impact that an alert told of; None: of several or of none of this wearable's."""
+        return self._impacts.get(alert_id)
 
     def health(self) -> dict[str, Any]:
         """What is known of it; `since_s` is for how long it is in its state."""
@@ -116,24 +142,30 @@ class Wearable:
             "gaps": self._gaps,
             "clock": None if self._clock is None else self._clock.kind,
             "fault": None if self.fault is None else str(self.fault),
-        }
+            "shadow": None if self._shadow is None else self._shadow.health(),
+        } | self._link_health()
 
     async def _take(self, reading: Reading, detector: Detecting) -> None:
         match reading:
             case Samples(block):
-                self._enter("streaming")
+                if self._status is None:
+                    self._enter("streaming")
                 self._samples += len(block)
                 self._last = self._now()
                 self._tell("samples", f"{self._samples}", samples=self._samples)
                 await self._act(detector.feed(block))
+                if self._cutter is not None and self._clock is not None:
+                    await self._cutter.feed(block, self._clock)
             case Silent(t):
-                if self.state != "silent":
+                if self.state != "silent" and self._status is None:
                     self._enter("silent")
                     self._tell("silent", "no samples")
                 deadline = detector.deadline()
                 if deadline is not None and deadline <= t:
                     # As at the deadline itself, so that an event does not depend on how often silence is told.
                     await self._act(detector.advance(deadline))
+                if self._cutter is not None:
+                    await self._cutter.silent(t)
             case Button(_, "cancel"):
                 self._tell("button", "cancel", button="cancel")
                 await self._keeper.cancel(self.wearer)
@@ -143,6 +175,8 @@ class Wearable:
             case Ended():
                 self._enter("ended")
                 await self._act(detector.finish())
+                if self._cutter is not None:
+                    await self._cutter.end()
                 self._tell("ended", f"{self._samples} samples", samples=self._samples)
 
     async def _act(self, events: list[Event]) -> None:
@@ -154,19 +188,18 @@ class Wearable:
                 case Decision(event="candidate"):
                     what = f"a candidate, probability {event.probability:.3f}"
                     self._tell("impact", what, at=event.impact_t, **_data(event))
+                    if self._cutter is not None:
+                        self._cutter.candidate(event)
                 case Decision():
                     await self._decided(event)
 
     async def _decided(self, decision: Decision) -> None:
-        odds = f"probability {decision.probability:.3f}, threshold {decision.threshold:.2f}"
-        cut = ", on incomplete data" if decision.incomplete else ""
-        why = f": {decision.why}" if decision.why else ""
-        self._tell("decision", f"{decision.event}, {odds}{cut}{why}", at=decision.t, **_data(decision))
+        self._tell("decision", _words(decision), at=decision.t, **_data(decision))
         impact = self._time.boottime(decision.impact_t)
         if decision.event == "recovered":
             await self._keeper.recovered(self.wearer, impact)
         else:
-            await self._keeper.fall(
+            alert_id = await self._keeper.fall(
                 self.wearer,
                 self.name,
                 impact,
@@ -174,10 +207,49 @@ class Wearable:
                 model=decision.model,
                 why=decision.why,
             )
+            if alert_id is not None:
+                self._impacts[alert_id] = None if alert_id in self._impacts else decision.impact_t
+                self._impacts = dict(list(self._impacts.items())[-TOLD:])
+            if self._cutter is not None:
+                self._cutter.fall(decision.impact_t, alert_id)
+
+    def _compare(self, reading: Reading, source: Source) -> None:
+        """What the shadow makes of it: told and counted, after all that is to be done is done."""
+        shadow = self._shadow
+        if shadow is None:
+            return
+        before = shadow.fault
+        for decision in shadow.take(reading, source):
+            self._tell("shadow", f"{shadow.model}: {_words(decision)}", at=decision.t, **_data(decision))
+        if shadow.fault is not before:
+            self._tell("shadow", str(shadow.fault), fault=str(shadow.fault))
+
+    def _look(self) -> None:
+        """What the link of a live wearable is at."""
+        if self._status is None:
+            return
+        status = self._status()
+        if status.state != self.state:
+            self._enter(status.state)
+            self._tell("wearable", status.state, state=status.state)
+        if str(status.fault) != str(self.fault):
+            if status.fault is not None:
+                self._fail(status.fault)
+            else:
+                self.fault = None
+                self._tell("wearable", "well again", state=status.state)
+
+    def _link_health(self) -> dict[str, Any]:
+        if self._status is None:
+            return {}
+        status = self._status()
+        told = ("address", "driver", "rate_hz", "battery", "rssi", "ppm", "lost", "garbage")
+        return {key: getattr(status, key) for key in told}
 
     def _fail(self, fault: FalldError) -> None:
         self.fault = fault
-        log.error("wearable %s: %s", self.name, fault)
+        where = f"wearable {self.name}"
+        log.error("%s", fault if fault.where == where else f"{where}: {fault}")
         self._tell("fault", str(fault))
 
     def _enter(self, state: State) -> None:
@@ -188,6 +260,13 @@ class Wearable:
         """`at`: stream time, of what was not just now."""
         when = self._now() if at is None else self._time.boottime(at)
         self._observer(Heard(kind, when, text, {"source": self.name, "wearer": self.wearer, **data}))
+
+
+def _words(decision: Decision) -> str:
+    odds = f"probability {decision.probability:.3f}, threshold {decision.threshold:.2f}"
+    cut = ", on incomplete data" if decision.incomplete else ""
+    why = f": {decision.why}" if decision.why else ""
+    return f"{decision.event}, {odds}{cut}{why}"
 
 
 def _data(decision: Decision) -> dict[str, Any]:

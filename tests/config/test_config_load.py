@@ -45,10 +45,19 @@ def told(path: Path) -> list[str]:
 
 def test_the_example_loads() -> None:
     config = load(Path(__file__).parents[2] / "deploy" / "falld.example.yaml")
-    assert config.wearers[0].wearables[0].recording is not None
+    wearable = config.wearers[0].wearables[0]
+    assert (wearable.address, wearable.placement) == ("A0:9E:1A:0A:1B:2C", "chest")
     assert config.alert.raise_after_s == 20
     secret = config.routes[0].broker
     assert secret.password_credential == "broker"
+
+
+def test_what_a_live_wearable_is_asked_for(write: Write) -> None:
+    asked = "{name: My strap, description: my.yaml, rate_hz: 52, range_g: 8, press: help, adapter: hci1}"
+    path = write(GOOD.replace("recording: falls/belt.csv.gz", asked))
+    wearable = load(path).wearers[0].wearables[0]
+    assert (wearable.name, wearable.source, wearable.description) == ("My strap", "My-strap", path.parent / "my.yaml")
+    assert (wearable.rate_hz, wearable.range_g, wearable.press, wearable.adapter) == (52, 8, "help", "hci1")
 
 
 def test_defaults_and_paths_from_the_files_folder(write: Write) -> None:
@@ -56,10 +65,11 @@ def test_defaults_and_paths_from_the_files_folder(write: Write) -> None:
     config = load(path)
     wearable = config.wearers[0].wearables[0]
     assert wearable.recording == path.parent / "falls" / "belt.csv.gz"
-    assert (wearable.name, wearable.placement, wearable.speed) == ("belt", None, None)
+    assert (wearable.source, wearable.placement, wearable.speed) == ("belt", None, None)
     assert config.state_dir is None
     assert config.alert.raise_after_s == 20
     assert (config.detector.bundle, config.detector.candidates) == (None, False)
+    assert (config.clips.send, config.clips.near_misses_a_day) == (True, 2)
     broker = config.routes[0].broker
     assert (broker.port, broker.protocol, broker.secret) == (None, "auto", None)
 
@@ -71,11 +81,23 @@ def test_defaults_and_paths_from_the_files_folder(write: Write) -> None:
         ("recording: a b/fall (1).csv", "fall-1"),
         ("recording: ü.csv", "recording"),
         ("{recording: a.csv, id: left}", "left"),
+        ("name: Polar H10 0A1B2C3D", "Polar-H10-0A1B2C3D"),
+        ("name: ü", "wearable"),
     ],
 )
 def test_a_wearable_without_an_id_gets_one(write: Write, wearable: str, name: str) -> None:
     config = load(write(GOOD.replace("recording: falls/belt.csv.gz", wearable)))
-    assert config.wearers[0].wearables[0].name == name
+    assert config.wearers[0].wearables[0].source == name
+
+
+def test_buttons(write: Write) -> None:
+    buttons = (
+        "    buttons: [{address: 'C4:64:E3:00:00:01', press: cancel, long: help}, {address: 'C4:64:E3:00:00:02'}]\n"
+    )
+    config = load(write(GOOD.replace("routes:", f"{buttons}routes:")))
+    first, second = config.wearers[0].buttons
+    assert (first.source, first.press, first.long, first.hold) == ("c464e3000001", "cancel", "help", None)
+    assert (second.press, second.adapter) == ("help", None)
 
 
 @pytest.mark.parametrize("protocol", ["auto", "5", '"5"', "3.1.1"])
@@ -157,15 +179,16 @@ MISTAKES = {
     "both an address and a recording": (
         ("recording: falls/belt.csv.gz", "{recording: a.csv, address: 'C4:64:E3:12:34:56'}"),
         [
-            "6: wearers[0].wearables[0].recording: expected exactly one of `address` and `recording`, found both; "
-            "give the address of a wearable or the path of a recording"
+            "6: wearers[0].wearables[0].recording: expected exactly one of `address`, `name` and `recording`, "
+            "found address and recording; "
+            "give the address of a wearable, the name that it advertises, or the path of a recording"
         ],
     ),
     "neither": (
         ("recording: falls/belt.csv.gz", "id: belt"),
         [
-            "6: wearers[0].wearables[0].recording: expected exactly one of `address` and `recording`, "
-            "found neither; give the address of a wearable or the path of a recording"
+            "6: wearers[0].wearables[0].recording: expected exactly one of `address`, `name` and `recording`, "
+            "found none; give the address of a wearable, the name that it advertises, or the path of a recording"
         ],
     ),
     "speed of a live wearable": (
@@ -174,6 +197,28 @@ MISTAKES = {
             "6: wearers[0].wearables[0].speed: expected no `speed` beside `address`, found one; "
             "take it out: only a recording has one"
         ],
+    ),
+    "rate of a recording": (
+        ("recording: falls/belt.csv.gz", "{rate_hz: 50, recording: a.csv}"),
+        [
+            "6: wearers[0].wearables[0].rate_hz: expected no `rate_hz` beside `recording`, found one; "
+            "take it out: a recording has its own"
+        ],
+    ),
+    "driver and description": (
+        ("recording: falls/belt.csv.gz", "{name: X, driver: polar, description: x.yaml}"),
+        [
+            "6: wearers[0].wearables[0].description: expected no `description` beside `driver`, found one; "
+            "take one of the two out"
+        ],
+    ),
+    "adapter that is none": (
+        ("recording: falls/belt.csv.gz", "{name: X, adapter: usb0}"),
+        ["6: wearers[0].wearables[0].adapter: expected an adapter like hci0, found usb0; write it so"],
+    ),
+    "a wearable's address for a button": (
+        ("recording: falls/belt.csv.gz", "address: 'C4:64:E3:12:34:5f'\n    buttons: [{address: 'C4:64:E3:12:34:5F'}]"),
+        ["3: wearers: expected each address once, found C4:64:E3:12:34:5F twice; give each its own"],
     ),
     "speed of nothing": (
         ("recording: falls/belt.csv.gz", "{speed: 0, recording: a.csv}"),
@@ -351,7 +396,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_an_alias_to_its_own_parent_ends(write: Write) -> None:
     assert told(write(GOOD + "x: &a [*a]\n")) == [
-        "9: x: unknown key; known here: version, home, state_dir, wearers, routes, alert, detector"
+        "9: x: unknown key; known here: version, home, state_dir, wearers, routes, alert, detector, clips"
     ]
 
 

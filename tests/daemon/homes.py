@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +17,8 @@ from falld.alert.outbox import Outbox
 from falld.config.schema import Config
 from falld.daemon.heard import Heard
 from falld.daemon.home import OUTBOX, Home
+from falld.daemon.memory import Memory
+from falld.daemon.shadow import Shadow
 from falld.detect.events import Decision, Event
 from falld.hub.service import Hub
 from falld.hub.show import Event as Shown
@@ -94,13 +96,21 @@ def config(
 class Listening:
     """A home that runs, and what was heard of it."""
 
-    def __init__(self, config: Config, *detectors: Scripted) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *detectors: Scripted,
+        make_shadow: Callable[[], Shadow] | None = None,
+        memory: Callable[[Path], Memory] | None = None,
+    ) -> None:
         self.heard: list[Heard] = []
         queue = list(detectors)
         self.home = Home(
             config,
             model="stand-in",
-            make_detector=lambda source: (queue.pop(0), None),
+            make_detector=lambda source, learnt: (queue.pop(0), None),
+            make_shadow=make_shadow,
+            memory=memory,
             observer=self.heard.append,
         )
 

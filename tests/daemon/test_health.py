@@ -31,7 +31,7 @@ def test_a_home_that_is_well() -> None:
     health = as_told()
     assert (health.faults, health.open, health.outbox) == ((), (), 0)
     assert health.wearables[0].model_dump() == {
-        "source": "belt", "wearer": "w1", "state": "streaming", "since_s": 3.0, "battery": None,
+        "source": "belt", "wearer": "w1", "state": "streaming", "since_s": 3.0, "battery": None, "shadow": None,
     }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from falld.daemon.home import OUTBOX, HomeError
 from falld.publish.broker import Broker
 from falld.publish.link import Link
 from falld.samples.recording import Mark
+from falld.sensors.drivers import UnknownDriver
 
 
 @pytest.fixture
@@ -187,8 +188,8 @@ async def test_what_cannot_begin_says_why(tmp_path: Path) -> None:
     with pytest.raises(HomeError, match="cannot be made: No such file or directory; make it for falld"):
         await Listening(good).home.run()
     live = good.model_dump()
-    live["wearers"][0]["wearables"] = [{"address": "C4:64:E3:12:34:56"}]
-    with pytest.raises(HomeError, match="wearable c464e3123456 of w1: a wearable with an `address`"):
+    live["wearers"][0]["wearables"] = [{"address": "C4:64:E3:12:34:56", "driver": "pollar"}]
+    with pytest.raises(UnknownDriver, match="driver 'pollar': there is none of this name; take one of "):
         await Listening(type(good).model_validate(live)).home.run()
 
 

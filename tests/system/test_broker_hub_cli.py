@@ -95,7 +95,7 @@ async def test_receives_lists_and_answers(mosquitto: Mosquitto, tmp_path: Path) 
             (entry,) = listed(store)
             assert entry | {"responses": None} == {
                 "home": "h1", "alert_id": ALERT_ID, "kind": "fall", "wearer": "w1", "state": "raised", "last_seq": 2,
-                "raised_by": "home", "open": True, "responses": None,
+                "raised_by": "home", "open": True, "clip": False, "responses": None,
             }  # fmt: skip
             assert "seen by nurse" in falld("--store", store, "list").output
             hub.process.send_signal(signal.SIGTERM)
