@@ -12,6 +12,7 @@ import falld
 from falld.detect.features import FEATURE_SET, NAMES
 from falld.detect.window import APART, GATE_G, GRID_HZ, POST, PRE
 from falld.learn.augment import WAYS
+from falld.learn.benchmark.groups import age_group, sex_group
 from falld.learn.calibrate import Calibration, cross_fitted, error
 from falld.learn.extract import Table
 from falld.learn.groups import group
@@ -32,6 +33,8 @@ LOWEST_HZ = 18.0
 """Slowest sensor in the training data."""
 STAGED = ("sisfall", "weda_fall", "umafall", "mobifall")
 """Data sets of staged falls whose stamps and lengths can be trusted; each is once left out as a whole."""
+
+_WHO = (age_group, sex_group)
 
 _LIMITS = [
     "All falls are staged, nearly all by young people; there is no real fall and no long recording of an older person.",
@@ -138,6 +141,12 @@ def _heard(table: Table, judged: Validation, chosen: npt.NDArray[np.bool_]) -> S
     return heard(table, judged.probability, judged.threshold, judged.doubt, chosen)
 
 
+def _people(table: Table) -> dict[str, npt.NDArray[np.bool_]]:
+    """(trials,) each, of whom it is known."""
+    groups = [np.array([of(trial.meta) for trial in table.trials]) for of in _WHO]
+    return {who: found == who for found in groups for who in np.unique(found).tolist() if who != "not said"}
+
+
 def _figures(
     table: Table, judged: Validation, rule: Callable[[Table, Validation, npt.NDArray[np.bool_]], Score]
 ) -> dict[str, Any]:
@@ -159,6 +168,9 @@ def _figures(
         tell(f"staged, {place}", here & np.isin(datasets, STAGED))
         for dataset in STAGED:
             tell(f"{dataset}, {place}", here & (datasets == dataset))
+        staged = here & np.isin(datasets, STAGED)
+        for name, of in _people(table).items():
+            tell(f"staged, {place}, {name}", staged & of)
         for dataset in np.unique(datasets[here & life]).tolist():
             tell(f"ordinary life, {dataset}, {place}", here & (datasets == dataset), per_day=True)
     return said
