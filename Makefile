@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check format wheel clean
+.PHONY: demo test test-bluez check format wheel clean
 
 demo: $(VENV)/demo
 	$(BIN)/falld demo
 
 test: $(VENV)/dev check
 	$(BIN)/python -m pytest
+
+test-bluez: $(VENV)/bin/python
+	$(BIN)/python tests/bluez/machine.py
 
 check: $(VENV)/dev
 	$(BIN)/ruff check
@@ -36,4 +39,4 @@ wheel: $(VENV)/dev
 	$(BIN)/python -m build --wheel
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bluez-vm build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
