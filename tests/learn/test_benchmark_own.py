@@ -147,6 +147,9 @@ def test_a_fall_is_whole_with_an_impact_and_time_around_it(archive: str) -> None
         assert not whole(replace(course, segments=(ended,)), trial.truth), "ends with it"
         soft = replace(segment, magnitude=np.minimum(segment.magnitude, np.float32(1.5)))
         assert not whole(replace(course, segments=(soft,)), trial.truth), "has no impact"
+        twice = segment.magnitude.copy()
+        twice[round((impact - segment.origin - 1.6) * 50)] = 0.9 * segment.magnitude.max()
+        assert not whole(replace(course, segments=(replace(segment, magnitude=twice),)), trial.truth), "has two impacts"
         assert not whole(replace(course, clock=replace(course.clock, kind="nominal")), trial.truth)
 
 

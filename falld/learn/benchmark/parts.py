@@ -10,7 +10,7 @@ from falld.learn.baselines.trace import Mask
 from falld.learn.benchmark.counts import Facts
 
 CLEANED = ("smartfallmm",)
-"""Data sets of whose falls many have no impact in the recording, or end with it."""
+"""Data sets of whose falls many have no impact in the recording, or end with it, or have several."""
 COMPARED = ("trunk", "wrist")
 """Groups of placements of which falls are compared; the third holds what is left."""
 
@@ -55,8 +55,12 @@ class Parts:
         kept = [
             f"{_n(dirty, facts, g)} of {_n(np.isin(facts.dataset, CLEANED) & falls, facts, g)} ({g})" for g in COMPARED
         ]
-        said = f"Cleaned: {' and '.join(kept)} falls of {names} would teach nothing, and are not judged. "
-        return cls([Part(f"all, {names} cleaned", falls & ~dirty, lab), Part("all", falls, lab)], datasets, said)
+        said = (
+            f"Cleaned: {' and '.join(kept)} falls of {names} would teach nothing or have a second impact; their "
+            "recordings are not judged. "
+        )
+        judged = [Part(f"all, {names} cleaned", falls & ~dirty, lab), Part("all", falls, lab)]
+        return cls(judged, datasets, said)
 
 
 def _n(mask: Mask, facts: Facts, group: str) -> int:

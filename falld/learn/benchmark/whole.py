@@ -1,4 +1,4 @@
-"""Which falls are whole enough to be judged where a data set is judged cleaned."""
+"""Which falls are whole enough, and plain enough, to be judged where a data set is judged cleaned."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from falld.detect.window import APART, GATE_G, GRID_HZ, POST
 from falld.learn.baselines.trace import Trace
 from falld.learn.truth import Truth, teaches
 
+RIVAL = 0.8
+"""Of the impact's |a|: an earlier point that reaches as much may be the impact as well, be it that the sensor
+saturates or that somebody falls twice."""
+
 
 def whole(course: Trace, truth: Truth) -> bool:
-    """Whether a fall would teach: an impact that the gate lets through, and enough before and after it on a true clock.
+    """Whether a fall would teach, and its impact can be told.
 
-    It is the rule by which candidates of any class are kept from the training, asked of the fall's own impact.
+    To teach is to have an impact that the gate lets through, and enough before and after it on a true clock: the rule
+    by which candidates of any class are kept from the training, asked of the fall's own impact. It can be told where
+    nothing more than a second before it comes near it.
     """
     if truth.impact_s is None:
         return False
@@ -25,5 +31,7 @@ def whole(course: Trace, truth: Truth) -> bool:
             impact_t = float(segment.time(np.array([at]))[0])
             incomplete = at + POST >= len(segment)
             gated = bool(near.max() >= GATE_G)
-            return gated and teaches(truth, impact_t, incomplete=incomplete, clock=course.clock.kind)
+            rivals = segment.magnitude[: max(0, at - APART)].max(initial=0.0) >= RIVAL * near.max()
+            whole_of_it = teaches(truth, impact_t, incomplete=incomplete, clock=course.clock.kind)
+            return gated and not rivals and whole_of_it
     return False
