@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from falld.detect.bundle import Bundle
 from falld.learn.benchmark.bootstrap import ratio, sensitivity_difference
+from falld.learn.calibrate import Calibration
 from falld.learn.extract import Table, extract
 from falld.learn.groups import group
 from falld.learn.score import outcomes
@@ -189,7 +190,8 @@ def main(archives: tuple[str, ...], also: tuple[str, ...], bundle: Path | None, 
         truths = [trial.truth for trial in plain.trials]
         hit = [truths[i].hit(at, t) for i, at, t in zip(table.trial, table.impact_t, table.t, strict=True)]
         worse.append(replace(table, hit=np.array(hit, bool)))
-    before, *after = judged(Examples(everything), [plain, *worse], workers)
+    calibration = Calibration(**taken.card["calibration"]["sigmoid"])
+    before, *after = (calibration(found) for found in judged(Examples(everything), [plain, *worse], workers))
     for how, table, found in zip(WAYS, worse, after, strict=True):
         said = {"how": how, "thresholds_of": taken.name, **compare(plain, table, before, found, taken)}
         click.echo(json.dumps(said, ensure_ascii=False))
