@@ -25,8 +25,10 @@ def salvage(path: Path, into: sqlite3.Connection) -> str | None:
     """
     if not path.exists():
         return None
-    # Without locks and shared memory, for which SQLite would have to write; the log is read.
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&vfs=unix-none", uri=True)) as db:
+    # Without locks and shared memory, for which SQLite would have to write. A log is read where there is one,
+    # and must not be looked for where there is none: it would be made.
+    how = "vfs=unix-none" if path.with_name(path.name + "-wal").exists() else "immutable=1"
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&{how}", uri=True)) as db:
         try:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
             return copy_readable(db, into)
@@ -40,10 +42,15 @@ def copy_readable(source: sqlite3.Connection, into: sqlite3.Connection) -> str |
     for table, check in _READABLE.items():
         for direction in ("ASC", "DESC"):  # a spoilt page ends each way; what is on either side of it is had
             try:
-                for row in source.execute(f"SELECT * FROM {table} ORDER BY rowid {direction}"):
+                rows = source.execute(f"SELECT * FROM {table} ORDER BY rowid {direction}")
+                columns = [name for name, *_ in rows.description]  # an older schema has fewer
+                insert = (
+                    f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+                )
+                for row in rows:
                     try:
                         check(row)
-                        into.execute(f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+                        into.execute(insert, row)
                     except (ValueError, KeyError, TypeError, sqlite3.IntegrityError) as error:
                         fault = f"a row of {table} cannot be used: {error}"
                 break
