@@ -55,7 +55,10 @@ class EnduringOutbox(Outbox):
         """Why alerts are not safe on the disk, or were not; None: they are."""
         if self._disk_fault is not None:
             return self._disk_fault
-        aside = [path for path in self._aside() if path.exists()]
+        try:
+            aside = [path for path in self._aside() if path.exists()]
+        except OSError as error:
+            return OutboxError(str(self._path), f"cannot be looked at: {error.strerror}", "look after its disk")
         if not aside:
             return None
         what = "is a damaged outbox; what could not be read of it may not have reached a hub"
@@ -71,8 +74,8 @@ class EnduringOutbox(Outbox):
             if isinstance(fault, Damaged):
                 if not self._all_read:
                     self._put_before(lambda memory: salvage(self._path, memory))
+                    self._all_read = True  # once: what has been acknowledged since must not come back
                 self._set_aside()
-                self._all_read = True
             self._begin()
         except OutboxError as error:
             self._failed(error)
@@ -131,11 +134,9 @@ class EnduringOutbox(Outbox):
         since = self._db.execute("SELECT * FROM outbox ORDER BY position").fetchall()
         self._db.execute("DELETE FROM outbox")
         fault = copy(self._db)
-        self._db.executemany(
-            "INSERT OR IGNORE INTO outbox SELECT (SELECT coalesce(max(position), 0) + 1 FROM outbox), "
-            "?, ?, ?, ?, ?, ?, ?, ?, ?",
-            [row[1:] for row in since],
-        )
+        (last,) = self._db.execute("SELECT coalesce(max(position), 0) FROM outbox").fetchone()
+        for position, (_, *row) in enumerate(since, start=last + 1):
+            self._db.execute(f"INSERT OR IGNORE INTO outbox VALUES (?{', ?' * len(row)})", (position, *row))
         return fault
 
     def _failed(self, error: OutboxError) -> None:
@@ -152,8 +153,8 @@ class EnduringOutbox(Outbox):
         return [self._path.with_name(f"{self._path.name}.damaged-{n}") for n in range(1, ASIDE_MAX + 1)]
 
     def _set_aside(self) -> None:
-        aside = next((path for path in self._aside() if not path.exists()), self._aside()[-1])
         try:
+            aside = next((path for path in self._aside() if not path.exists()), self._aside()[-1])
             for end in ("-wal", ""):  # the log first: with a new file it must never be
                 part = self._path.with_name(self._path.name + end)
                 if part.exists():

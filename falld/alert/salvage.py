@@ -23,17 +23,17 @@ def salvage(path: Path, into: sqlite3.Connection) -> str | None:
 
     Nobody else may hold it. Returns what kept the rest from being read; None: there is no rest.
     """
-    if not path.exists():
-        return None
-    # Without locks and shared memory, for which SQLite would have to write. A log is read where there is one,
-    # and must not be looked for where there is none: it would be made.
-    how = "vfs=unix-none" if path.with_name(path.name + "-wal").exists() else "immutable=1"
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&{how}", uri=True)) as db:
-        try:
+    try:
+        if not path.exists():
+            return None
+        # Without locks and shared memory, for which SQLite would have to write. A log is read where there is one,
+        # and must not be looked for where there is none: it would be made.
+        how = "vfs=unix-none" if path.with_name(path.name + "-wal").exists() else "immutable=1"
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&{how}", uri=True)) as db:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
             return copy_readable(db, into)
-        except sqlite3.Error as error:
-            return str(error)
+    except (OSError, sqlite3.Error) as error:
+        return str(error)
 
 
 def copy_readable(source: sqlite3.Connection, into: sqlite3.Connection) -> str | None:

@@ -312,3 +312,31 @@ def test_a_message_is_committed_once(tmp_path: Path) -> None:
             box.commit([committed()], BOOT, 101.0)
         assert box.fault() is None
     assert on_disk(tmp_path / "outbox.db") == [(ONE, 1, 0)]
+
+
+@pytest.mark.parametrize("where", ["folder", "folder/none/outbox.db"])
+def test_a_place_that_can_be_no_file_keeps_no_alert_from_being_sent(tmp_path: Path, where: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with opened(tmp_path / where) as box:
+        box.commit([committed()], BOOT, 100.0)
+        assert sent(box, box.due(1)[0], 101.0).attempt == 1
+        box.mend()
+        assert "let falld write there" in str(box.fault())
+
+
+def test_what_was_acknowledged_stays_away_while_a_damaged_file_cannot_be_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    torn(tmp_path / "outbox.db")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", refused)
+        box = EnduringOutbox.open(tmp_path / "outbox.db")
+        assert box.ack(ONE, 1) is True
+        box.mend()
+        assert "cannot be set aside" in str(box.fault())
+        assert len(box) == 58
+    box.close()
+    assert len(on_disk(tmp_path / "outbox.db")) == 58
