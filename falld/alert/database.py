@@ -41,6 +41,14 @@ class OutboxError(FalldError):
     """The outbox cannot be opened, read or written; names the file."""
 
 
+class NotOurs(OutboxError):
+    """Another program holds the file, or wrote it; so may a newer falld."""
+
+
+class Damaged(OutboxError):
+    """The file is not what was written."""
+
+
 _SET_ASIDE = "move the file away and start again; what it held may not have reached a hub: look after the wearers"
 _REMEDIES = {
     "SQLITE_BUSY": "stop the other program that holds it: one falld, one outbox",
@@ -52,14 +60,16 @@ _REMEDIES = {
     "SQLITE_PERM": "let falld write the file and its folder",
     "SQLITE_READONLY": "let falld write the file and its folder",
 }
+_CLASSES = {"SQLITE_BUSY": NotOurs, "SQLITE_CORRUPT": Damaged, "SQLITE_NOTADB": Damaged}
 
 
 def open_database(path: Path) -> sqlite3.Connection:
     """Open or begin the file, in autocommit mode, for the thread that calls.
 
     Raises:
-        OutboxError: it cannot be read and written, is held by another program, is damaged, something else,
-            or of a newer falld.
+        NotOurs: it is held by another program, something else, or of a newer falld.
+        Damaged: it is not whole.
+        OutboxError: it cannot be read and written.
     """
     with told(path):
         db = sqlite3.connect(path, timeout=0, isolation_level=None)
@@ -72,6 +82,13 @@ def open_database(path: Path) -> sqlite3.Connection:
     return db
 
 
+def database_in_memory() -> sqlite3.Connection:
+    """An empty one, of the same schema."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.executescript("".join(MIGRATIONS))
+    return db
+
+
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
     """Make sure that this is an outbox, whole, ours alone, and that what is committed is on the disk."""
     # Two programs would send everything twice and overwrite each other's life of alerts.
@@ -81,10 +98,10 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         for question in ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_schema")
     )
     if application != APPLICATION_ID and (application or version or tables):
-        raise OutboxError(str(path), "is the database of another program", "name another file for the outbox")
+        raise NotOurs(str(path), "is the database of another program", "name another file for the outbox")
     if version > len(MIGRATIONS):
         what = f"has schema {version}, and this falld knows up to {len(MIGRATIONS)}"
-        raise OutboxError(str(path), what, "install the falld that wrote it, or a newer one")
+        raise NotOurs(str(path), what, "install the falld that wrote it, or a newer one")
     fault = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if fault != "ok":
         raise damaged(path, fault)
@@ -109,9 +126,10 @@ def told(path: Path) -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", None) or "SQLITE_ERROR"
-        remedy = _REMEDIES.get("_".join(name.split("_")[:2]), "check its disk, and that falld may write there")
-        raise OutboxError(str(path), f"{error} ({name})", remedy) from error
+        kind = "_".join(name.split("_")[:2])
+        remedy = _REMEDIES.get(kind, "check its disk, and that falld may write there")
+        raise _CLASSES.get(kind, OutboxError)(str(path), f"{error} ({name})", remedy) from error
 
 
-def damaged(path: Path, what: str) -> OutboxError:
-    return OutboxError(str(path), f"is damaged: {what}", _SET_ASIDE)
+def damaged(path: Path, what: str) -> Damaged:
+    return Damaged(str(path), f"is damaged: {what}", _SET_ASIDE)

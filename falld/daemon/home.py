@@ -105,7 +105,7 @@ class Home:
             HomeError: there is no folder for the state.
             UnknownDriver, DescriptionError: a wearable that cannot be spoken with.
             SecretError: the broker's password cannot be had.
-            OutboxError: the outbox cannot be used, at the start or any more.
+            NotOurs: the outbox is held by another program, something else, or of a newer falld.
         """
         self._live = _live(self._config, self._make_detector)
         broker = broker_of(self._config.routes[0].broker, self._config.home.id)
@@ -168,6 +168,7 @@ class Home:
     async def health(self) -> dict[str, Any]:
         """How the home is."""
         link, fault = self._publisher.link, self._publisher.fault
+        kept = await self._disk(self._keeper.outbox.fault)
         return {
             "boot_id": self._boot_id,
             "model": self._model,
@@ -175,6 +176,7 @@ class Home:
             "radio": self._live.faults if self._live is not None else [],
             "open": [open_entry(alert) for alert in self._keeper.open_alerts()],
             "outbox": await self._disk(len, self._keeper.outbox),
+            "outbox_fault": None if kept is None else str(kept),
             "clip_fault": None if (clips := self._clips_fault()) is None else str(clips),
             "link": {"up": link.up, "protocol": link.protocol, "fault": None if fault is None else str(fault)},
             "counters": asdict(self._publisher.counters) | {"inbox_dropped": self._dropped},

@@ -10,8 +10,9 @@ from typing import Any, Self
 
 from falld.alert.clock import boot_id, boottime, clock_synced, utc_now
 from falld.alert.draft import Answer, Draft, OpenAlert
+from falld.alert.enduring import EnduringOutbox
 from falld.alert.life import Life
-from falld.alert.outbox import Outbox, Wall, join
+from falld.alert.outbox import Wall, join
 from falld.daemon.heard import Heard, Observer
 from falld.publish.worker import Call
 
@@ -22,9 +23,8 @@ LONGEST_WAIT_S = 10.0
 class Keeper:
     """Takes one decision after another, and commits each before the next is taken or anybody is told.
 
-    The order of the commits is that of the decisions. Where the disk does not do its part the keeper's methods
-    raise `OutboxError`, and what is in memory is no longer on the disk: the daemon must end then, and a new one
-    begins with what was committed last.
+    The order of the commits is that of the decisions. Where the disk does not do its part they are made in memory
+    alone, until it does again: an alert in memory is better than none.
 
     Args:
         disk: runs the outbox's methods on the thread that opened it.
@@ -35,7 +35,7 @@ class Keeper:
     def __init__(
         self,
         life: Life,
-        outbox: Outbox,
+        outbox: EnduringOutbox,
         walls: Mapping[str, Wall],
         *,
         disk: Call,
@@ -68,9 +68,9 @@ class Keeper:
         """Goes on where the last daemon stopped.
 
         Raises:
-            OutboxError: the outbox cannot be used.
+            NotOurs: the outbox is held by another program, something else, or of a newer falld.
         """
-        outbox = await disk(Outbox.open, path)
+        outbox = await disk(EnduringOutbox.open, path)
         kept, walls = await disk(outbox.life), await disk(outbox.walls)
         boot = boot_id()
         commands: list[str] = []
@@ -83,7 +83,7 @@ class Keeper:
         return cls(life, outbox, walls, disk=disk, observer=observer, wake=wake, commands=commands)
 
     @property
-    def outbox(self) -> Outbox:
+    def outbox(self) -> EnduringOutbox:
         """For the publisher, which calls it through the same `disk`."""
         return self._outbox
 
@@ -140,10 +140,11 @@ class Keeper:
         return await self._decide(lambda now: self._life.respond(now, alert_id, response, hub, by))
 
     async def watch_deadlines(self) -> None:
-        """Raises what is due, until cancelled."""
+        """Raises what is due and brings to the disk what is not there, until cancelled."""
         while True:
             self._changed.clear()
             await self._decide(self._life.advance)
+            await self._disk(self._outbox.mend)
             deadline = self._life.next_deadline()
             delay = LONGEST_WAIT_S if deadline is None else min(LONGEST_WAIT_S, deadline - boottime())
             with contextlib.suppress(TimeoutError):

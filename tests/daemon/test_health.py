@@ -44,6 +44,12 @@ def test_faults_of_link_and_wearables_are_told_the_links_first() -> None:
     ]
 
 
+def test_alerts_that_are_not_safe_on_the_disk_are_the_first_fault() -> None:
+    link = {"up": False, "protocol": None, "fault": "h:1: nothing listens there"}
+    health = as_told(link=link, outbox_fault="outbox.db: is full")
+    assert [(fault.code, fault.what[:9]) for fault in health.faults] == [("outbox", "outbox.db"), ("link", "h:1: noth")]
+
+
 def test_a_message_holds_no_more_than_it_can() -> None:
     failed = a_home()["wearables"][0] | {"state": "failed", "fault": "f"}
     alert = {"alert_id": "01a20376-aaf8-707b-a36f-5413210208f6", "wearer": "w1", "kind": "test", "state": "raised"}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from brokers import Mosquitto, free_port, until
 from homes import Listening, Monitoring, Scripted, config, decision, outbox_length, running, standing
+from smalldisk import small_disk
 
 from falld.alert.clock import boot_id
 from falld.alert.outbox import OutboxError
@@ -153,24 +154,27 @@ async def test_what_nobody_foresaw_ends_the_daemon(broker: Mosquitto, tmp_path: 
         await asyncio.wait_for(home.home.run(), 30)
 
 
-async def test_a_disk_that_fails_ends_the_daemon(
-    broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_full_disk_keeps_no_alert_from_the_hub(
+    broker: Mosquitto, tmp_path: Path, missing: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("falld.daemon.keeper.LONGEST_WAIT_S", 0.1)
+    said: dict[str, bytes] = {}
     recording = standing(tmp_path / "belt.csv", 8)
-    home = Listening(config(tmp_path, broker.port, [recording], raise_after_s=0), fall())
-    detector_says = Scripted.feed
-
-    def wreck(self: Scripted, block: object) -> object:
-        said = detector_says(self, block)  # type: ignore[arg-type]
-        if said:
-            outbox = home.home._keeper.outbox
-            home.home._disk._executor.submit(outbox._db.execute, "PRAGMA max_page_count = 1").result()
-            home.home._disk._executor.submit(outbox._db.execute, "PRAGMA query_only = 1").result()
-        return said
-
-    monkeypatch.setattr(Scripted, "feed", wreck)
-    with pytest.raises(OutboxError):
-        await asyncio.wait_for(home.home.run(), 30)
+    with small_disk(tmp_path / "disk", missing) as disk:
+        home = Listening(config(disk.folder, broker.port, [recording], raise_after_s=30), fall())
+        async with Monitoring(tmp_path, broker.port).up() as hub, speaker(broker.port, said, Topics("h1").health):
+            disk.fill()
+            async with running(home.home):
+                await until(lambda: home.count("hub_committed") == 1)
+                (entry,) = await hub.entries()
+                assert "free space" in (await home.home.health())["outbox_fault"]
+                await until(lambda: Topics("h1").health in said)
+                assert parse(Health, said[Topics("h1").health], "").faults[0].code == "outbox"
+                disk.free()
+                await until(lambda: home.home._keeper.outbox._disk_fault is None)
+        with contextlib.closing(sqlite3.connect(disk.folder / OUTBOX)) as db:
+            (state,) = db.execute("SELECT state FROM life").fetchone()
+    assert entry.alert_id in state
 
 
 async def test_a_second_daemon_with_the_same_outbox_is_refused(broker: Mosquitto, tmp_path: Path) -> None:
