@@ -14,6 +14,7 @@ from falld.errors import FalldError
 
 VERBS = {
     "benchmark": "Judge detectors beside published methods.",
+    "config": "Check, make and describe the configuration file.",
     "demo": "A fall on its way to an acknowledged alert, on this machine.",
     "hub": "The monitoring hub: receive, commit, acknowledge, list.",
     "learn": "Train and judge detectors.",
