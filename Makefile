@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-bluez check format wheel clean
+.PHONY: demo test test-bluez check format docs wheel clean
 
 demo: $(VENV)/demo
 	$(BIN)/falld demo
@@ -23,6 +23,9 @@ check: $(VENV)/dev
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(VENV)/dev
+	$(BIN)/falld config schema --markdown > docs/configuration.md
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

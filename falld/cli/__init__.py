@@ -14,7 +14,9 @@ from falld.errors import FalldError
 
 VERBS = {
     "benchmark": "Judge detectors beside published methods.",
+    "config": "Check, make and describe the configuration file.",
     "demo": "A fall on its way to an acknowledged alert, on this machine.",
+    "doctor": "What keeps this machine from being a fall alarm, and what to do.",
     "hub": "The monitoring hub: receive, commit, acknowledge, list.",
     "learn": "Train and judge detectors.",
     "record": "A wearable to a recording.",

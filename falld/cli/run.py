@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from functools import partial
 from pathlib import Path
 
 import click
 
+from falld.config.last_good import CopyError, keep, load_or_last_good, state_dir
 from falld.config.load import load
-from falld.config.schema import Config
 from falld.daemon.heard import Heard
 from falld.daemon.run import run
 
@@ -34,17 +35,23 @@ log = logging.getLogger("falld")
 def command(path: Path, check: bool) -> None:
     """Listen to the wearables of a home, find falls, and see each alert to the monitoring hub.
 
-    Ends on SIGTERM or SIGINT; alerts that no hub has are sent when it runs again.
+    Ends on SIGTERM or SIGINT; alerts that no hub has are sent when it runs again. Where the configuration is broken,
+    the one that ran last under this name runs, and log and health tell what is wrong.
     """
-    config = load(path)
     if check:
+        load(path)
         click.echo(f"{path}: correct")
         return
-    asyncio.run(_until_stopped(config))
+    asyncio.run(_until_stopped(path))
 
 
-async def _until_stopped(config: Config) -> None:
-    work = asyncio.create_task(run(config, observer=_log))
+async def _until_stopped(path: Path) -> None:
+    config, text, broken = load_or_last_good(path)
+    if broken is not None:
+        log.error("%s", broken)
+    good = asyncio.Event()
+    work = asyncio.create_task(run(config, config_fault=broken, observer=partial(_heard, good)))
+    keeping = asyncio.create_task(_keep_once(good, state_dir(config), path, text))
 
     def stop() -> None:
         if not work.cancelling():  # a second signal must not cut the goodbye short
@@ -56,6 +63,22 @@ async def _until_stopped(config: Config) -> None:
         await work
     except asyncio.CancelledError:
         log.info("stopped")
+    finally:
+        keeping.cancel()
+
+
+async def _keep_once(good: asyncio.Event, folder: Path, path: Path, text: str) -> None:
+    """A configuration with which something has begun to happen is one that runs."""
+    await good.wait()
+    try:
+        await asyncio.to_thread(keep, folder, path, text)
+    except CopyError as error:
+        log.error("%s", error)
+
+
+def _heard(good: asyncio.Event, heard: Heard) -> None:
+    good.set()
+    _log(heard)
 
 
 def _log(heard: Heard) -> None:

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from falld.config.schema import Config
 from falld.errors import FalldError
 
+DEFAULT_PATH = Path("/etc/falld/falld.yaml")
 VERSION = 1
 EXAMPLE = "see deploy/falld.example.yaml"
 SECRETS = {"password", "passwd", "pass", "secret", "token", "credentials"}
@@ -58,13 +59,41 @@ class ConfigError(FalldError):
         return "\n".join(f"{self._place(p)}: {p.what}; {p.remedy}" for p in self.problems)
 
 
+class UnreadableConfig(ConfigError):
+    """There is no text to look at."""
+
+
 def load(path: Path) -> Config:
     """Reads and checks a configuration file.
 
     Raises:
-        ConfigError: the file cannot be read, or something in it is not as it must be.
+        UnreadableConfig: the file cannot be read.
+        ConfigError: something in it is not as it must be.
     """
-    root = _compose(path)
+    return parse(read(path), path)
+
+
+def read(path: Path) -> str:
+    """The text of a configuration file.
+
+    Raises:
+        UnreadableConfig: it cannot be read, or is none.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UnreadableConfig(path, [Problem(0, "", f"cannot be read: {error.strerror}", EXAMPLE)]) from None
+    except UnicodeDecodeError:
+        raise UnreadableConfig(path, [Problem(0, "", "is not UTF-8 text", "save it as UTF-8")]) from None
+
+
+def parse(text: str, path: Path) -> Config:
+    """Checks what is, or is to be, the content of a configuration file.
+
+    Raises:
+        ConfigError: something in it is not as it must be.
+    """
+    root = _compose(text, path)
     version = _child(root, "version")
     if isinstance(version, yaml.ScalarNode) and version.value != str(VERSION):
         what = f"expected {VERSION}, the only version that this falld reads, found {_found(version)}"
@@ -88,13 +117,9 @@ def json_schema() -> dict[str, Any]:
     return Config.model_json_schema() | {"title": "falld configuration"}
 
 
-def _compose(path: Path) -> yaml.Node:
+def _compose(text: str, path: Path) -> yaml.Node:
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise ConfigError(path, [Problem(0, "", f"cannot be read: {error.strerror}", EXAMPLE)]) from None
-    except UnicodeDecodeError:
-        raise ConfigError(path, [Problem(0, "", "is not UTF-8 text", "save it as UTF-8")]) from None
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise ConfigError(path, [_syntax(error)]) from None
     if not isinstance(root, yaml.MappingNode):

@@ -1,7 +1,8 @@
 """What the configuration file may say.
 
 Every model is strict, frozen and refuses keys that it does not know. Cross checks are field validators, so
-that one mistake hides no other. A check's error carries its remedy in `ctx["remedy"]`.
+that one mistake hides no other. A check's error carries its remedy in `ctx["remedy"]`. The docstring of a model and of
+each key is what editors show and the reference page says.
 """
 
 from __future__ import annotations
@@ -101,10 +102,14 @@ Entries = (BeforeValidator(_entries), Field(json_schema_extra={"minItems": 1}))
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
 
 class Home(Model):
+    """Who this home is to the monitoring hub."""
+
     id: Id
     """Random, made at first boot; also the broker's user name and a level of every topic."""
 
@@ -114,8 +119,11 @@ class Wearable(Model):
     were live."""
 
     address: Address | None = None
+    """Its Bluetooth address, as `falld scan` shows it."""
     name: Annotated[str, *_advertised] | None = None
+    """What it advertises itself as."""
     recording: FilePath | None = Field(default=None, validate_default=True)
+    """A recording: .csv or .csv.gz, with a .yaml beside it."""
     id: Id | None = Field(default=None, validate_default=True)
     """Its name in `sources` of an alert; None: derived from the address, the name or the recording's file name."""
     placement: Placement | None = None
@@ -193,13 +201,19 @@ class Button(Model):
     """A button that is heard by its advertisements (BTHome version 2, as the Shelly BLU ones)."""
 
     address: Address
+    """Its Bluetooth address."""
     press: Press = "help"
+    """What one press means: the wearer wants help, or takes an alert back."""
     double: Press | None = None
-    """This and the other ways to press it, None: as `press`."""
+    """What two presses mean; None: as `press`."""
     triple: Press | None = None
+    """What three presses mean; None: as `press`."""
     long: Press | None = None
+    """What a long press means; None: as `press`."""
     hold: Press | None = None
+    """What holding it down means; None: as `press`."""
     adapter: AdapterName | None = None
+    """What it is heard by; None: the first adapter that is on."""
 
     @property
     def source(self) -> str:
@@ -208,18 +222,25 @@ class Button(Model):
 
 
 class Wearer(Model):
+    """A person who is looked after."""
+
     id: Id
     """Opaque: it names nobody."""
     wearables: Annotated[tuple[Wearable, ...], *Entries]
+    """What they wear."""
     buttons: Annotated[tuple[Button, ...], BeforeValidator(_entries)] = ()
+    """What they press."""
 
 
 class BrokerConfig(Model):
     """A broker and how to log in to it. No secret is in here, only where it is kept."""
 
     host: Host
+    """Its name or IP address, alone."""
     tls: bool = True
+    """Encrypt, and check that the certificate is for `host`; may be false for a broker on this machine."""
     plaintext: Literal["yes, without encryption"] | None = Field(default=None, validate_default=True)
+    """The only way to a broker on another machine with `tls: false`: said in words."""
     port: int | None = Field(default=None, ge=1, le=65535)
     """None: 8883 with TLS, 1883 without."""
     ca_file: FilePath | None = None
@@ -227,12 +248,15 @@ class BrokerConfig(Model):
     username: Annotated[str, *_user] | None = None
     """None: the home's id where there is a password, else nobody."""
     password_file: FilePath | None = None
+    """A file that holds the password alone."""
     password_env: Annotated[str, *_variable] | None = None
+    """An environment variable that holds the password."""
     password_credential: Annotated[str, *_credential] | None = Field(default=None, validate_default=True)
     """A name under $CREDENTIALS_DIRECTORY: `LoadCredential=` of the systemd unit."""
     protocol: Annotated[
         Literal["auto", "5", "3.1.1"], BeforeValidator(lambda v: "5" if type(v) is int and v == 5 else v)
     ] = "auto"
+    """Version of MQTT; `auto` tries 5 first."""
 
     @field_validator("plaintext")
     @classmethod
@@ -281,9 +305,12 @@ class Route(Model):
     """A way to a monitoring hub."""
 
     broker: BrokerConfig
+    """The broker that home and hub meet at."""
 
 
 class AlertConfig(Model):
+    """When an alert is raised."""
+
     raise_after_s: float = Field(default=20.0, ge=0, le=300, allow_inf_nan=False)
     """Time that the wearer has to cancel a suspected fall before it is raised."""
 
@@ -293,11 +320,14 @@ class ClipsConfig(Model):
     happened and a false alarm can be learnt from. They name nobody."""
 
     send: bool = True
+    """Whether clips leave the home."""
     near_misses_a_day: int = Field(default=2, ge=0, le=24)
     """Clips of impacts that nearly were falls, of which no alert tells."""
 
 
 class DetectorConfig(Model):
+    """How falls are found."""
+
     bundle: FilePath | None = None
     """A detector bundle's folder; None: the shipped one."""
     shadow: FilePath | None = None
@@ -312,15 +342,24 @@ class DetectorConfig(Model):
 
 
 class Config(Model):
+    """The file as a whole. Relative paths are meant from its folder."""
+
     version: Literal[1]
+    """Of the form of this file."""
     home: Home
+    """Who this home is."""
     state_dir: FilePath | None = None
     """Where the outbox is kept; None: $STATE_DIRECTORY, else /var/lib/falld."""
     wearers: Annotated[tuple[Wearer, ...], *Entries]
+    """Who is looked after."""
     routes: Annotated[tuple[Route, ...], *Entries]
+    """Ways to a monitoring hub; this version takes one."""
     alert: AlertConfig = AlertConfig()
+    """When an alert is raised."""
     detector: DetectorConfig = DetectorConfig()
+    """How falls are found."""
     clips: ClipsConfig = ClipsConfig()
+    """What is sent of the samples around an impact."""
 
     @field_validator("wearers")
     @classmethod

@@ -43,6 +43,8 @@ def to_wire(health: Mapping[str, Any], utc: datetime, *, clock_synced: bool) -> 
     faults += [Fault(code="wearable", what=_cut(w["fault"])) for w in health["wearables"] if w["fault"]]
     if health["link"]["fault"]:
         faults.insert(0, Fault(code="link", what=_cut(health["link"]["fault"])))
+    if health.get("config_fault"):
+        faults.insert(0, Fault(code="config", what=_cut(health["config_fault"])))
     if health.get("outbox_fault"):
         faults.insert(0, Fault(code="outbox", what=_cut(health["outbox_fault"])))
     if health.get("clip_fault"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from falld.alert.clipbox import ClipBox, ClipError
 from falld.alert.clock import boot_id, boottime, clock_synced, utc_now
 from falld.alert.outbox import Row
 from falld.alert.wire import Ack, Command, Response
+from falld.config.last_good import state_dir
 from falld.config.schema import Config
 from falld.config.schema import Wearable as WearableConfig
 from falld.daemon.clips import Clips
@@ -39,7 +39,6 @@ from falld.sensors.recorded import RecordedWearable
 if TYPE_CHECKING:
     from falld.daemon.live import Live
 
-STATE_DIR = Path("/var/lib/falld")
 OUTBOX = "outbox.db"
 CLIPS = "clips"
 LEARNT = "learnt"
@@ -64,6 +63,7 @@ class Home:
         make_detector: the detector for a source and what was learnt, and why falls may not be found with the two.
         make_shadow: makes one for a wearable; None: none have any.
         memory: makes the one that is kept in a folder; None: nothing that is learnt outlives the home.
+        config_fault: what is wrong with the file, where another configuration runs.
         observer: hears of everything that happens.
     """
 
@@ -75,6 +75,7 @@ class Home:
         make_detector: MakeDetector,
         make_shadow: Callable[[], Shadow] | None = None,
         memory: Callable[[Path], Memory] | None = None,
+        config_fault: FalldError | None = None,
         observer: Observer = nobody,
     ) -> None:
         self._config = config
@@ -82,6 +83,7 @@ class Home:
         self._make_detector = make_detector
         self._make_shadow = make_shadow
         self._make_memory = memory
+        self._config_fault = config_fault
         self._observer = observer
         self._boot_id = boot_id()
         self._inbox: asyncio.Queue[Response | Command] = asyncio.Queue(INBOX)
@@ -177,6 +179,7 @@ class Home:
             "open": [open_entry(alert) for alert in self._keeper.open_alerts()],
             "outbox": await self._disk(len, self._keeper.outbox),
             "outbox_fault": None if kept is None else str(kept),
+            "config_fault": None if self._config_fault is None else str(self._config_fault),
             "clip_fault": None if (clips := self._clips_fault()) is None else str(clips),
             "link": {"up": link.up, "protocol": link.protocol, "fault": None if fault is None else str(fault)},
             "counters": asdict(self._publisher.counters) | {"inbox_dropped": self._dropped},
@@ -318,8 +321,7 @@ def _live(config: Config, make_detector: MakeDetector) -> Live | None:
 
 def _state_dir(config: Config) -> Path:
     """The folder for what must not be lost; made if only it itself is missing."""
-    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]  # systemd may name several
-    folder = config.state_dir or (Path(given) if given else STATE_DIR)
+    folder = state_dir(config)
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

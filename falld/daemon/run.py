@@ -16,14 +16,20 @@ from falld.daemon.shadow import Shadow
 from falld.detect.bundle import Bundle, BundleError
 from falld.detect.detector import Detector
 from falld.detect.learnt import Learnt
+from falld.errors import FalldError
 from falld.resources import shipped_bundle
 from falld.sensors.source import Source
 
 log = logging.getLogger(__name__)
 
 
-async def run(config: Config, *, observer: Observer = nobody) -> None:
+async def run(config: Config, *, config_fault: FalldError | None = None, observer: Observer = nobody) -> None:
     """Until cancelled.
+
+    Args:
+        config: what to run.
+        config_fault: what is wrong with the file, where it is not the one that runs.
+        observer: hears of everything that happens.
 
     Raises:
         FalldError: it cannot begin, or the disk does not do its part any more.
@@ -47,7 +53,15 @@ async def run(config: Config, *, observer: Observer = nobody) -> None:
         empty = partial(Learnt.empty, calibrate=settings.calibrate, budget_per_day=settings.budget_per_day)
         return Memory(folder, bundle.name, empty)
 
-    home = Home(config, model=bundle.name, make_detector=detector, make_shadow=shadow, memory=memory, observer=hear)
+    home = Home(
+        config,
+        model=bundle.name,
+        make_detector=detector,
+        make_shadow=shadow,
+        memory=memory,
+        config_fault=config_fault,
+        observer=hear,
+    )
     await home.run()
 
 

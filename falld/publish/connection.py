@@ -69,7 +69,7 @@ class Connection:
         client_id: str,
         version: Version,
         *,
-        will: Outgoing,
+        will: Outgoing | None,
         on_message: OnMessage,
         timing: Timing,
     ) -> None:
@@ -95,7 +95,8 @@ class Connection:
         client.username_pw_set(
             broker.username, broker.password.get_secret_value() if broker.password is not None else None
         )
-        client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         client.on_connect = self._paho_connack
         client.on_disconnect = self._paho_gone
         client.on_subscribe = self._paho_suback

@@ -58,6 +58,22 @@ async def power_cycle(adapter: str | None) -> None:
         raise SourceError(where, what, "try `rfkill unblock bluetooth`, and look at `bluetoothctl show`") from error
 
 
+async def powered() -> dict[str, bool]:
+    """Which adapters there are, and whether each is on.
+
+    Raises:
+        SourceError: the bus or bluetoothd does not answer.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_S), _bus() as bus:
+            objects = await _objects(bus)
+    except FAILURES as error:
+        remedy = "`systemctl status bluetooth`; is bluez installed, and may this user ask it over D-Bus?"
+        raise SourceError("BlueZ", f"does not answer: {said(error)}", remedy) from error
+    adapters = {path: interfaces[ADAPTER] for path, interfaces in objects.items() if ADAPTER in interfaces}
+    return {path.rsplit("/", 1)[-1]: bool(adapter.get("Powered")) for path, adapter in adapters.items()}
+
+
 async def release(wanted: Callable[[str, str | None], bool]) -> None:
     """Disconnects wearables to which a program that died has left a connection: they advertise to nobody.
 

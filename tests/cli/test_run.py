@@ -40,3 +40,20 @@ def test_a_bundle_that_is_none_is_told(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert result.stderr.startswith(f"error: {tmp_path / 'nowhere'}")
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_broken_file_at_boot(need: Callable[[str], str], tmp_path: Path) -> None:
+    with Mosquitto(need("mosquitto"), tmp_path) as broker:
+        path = write_config(tmp_path, broker.port)
+        with falld("run", "-c", path) as process:
+            wait_for(process, "INFO falld: link: up")
+            process.send_signal(signal.SIGTERM)
+            process.wait(10)
+        broken = path.read_text().replace("raise_after_s", "raise_after")
+        path.write_text(broken)
+        with falld("run", "-c", path) as process:
+            said = wait_for(process, "INFO falld: link: up")
+            process.send_signal(signal.SIGTERM)
+            process.wait(10)
+    assert f"ERROR falld: {path}: is broken in line 10: alert.raise_after: unknown key" in said
+    assert path.read_text() == broken

@@ -50,6 +50,14 @@ def test_alerts_that_are_not_safe_on_the_disk_are_the_first_fault() -> None:
     assert [(fault.code, fault.what[:9]) for fault in health.faults] == [("outbox", "outbox.db"), ("link", "h:1: noth")]
 
 
+def test_a_broken_configuration_is_told_first() -> None:
+    health = as_told(config_fault="f.yaml: is broken", link={"up": False, "protocol": None, "fault": "h:1: down"})
+    assert [(fault.code, fault.what) for fault in health.faults] == [
+        ("config", "f.yaml: is broken"),
+        ("link", "h:1: down"),
+    ]
+
+
 def test_a_message_holds_no_more_than_it_can() -> None:
     failed = a_home()["wearables"][0] | {"state": "failed", "fault": "f"}
     alert = {"alert_id": "01a20376-aaf8-707b-a36f-5413210208f6", "wearer": "w1", "kind": "test", "state": "raised"}

@@ -1,0 +1,84 @@
+"""`falld doctor`, with real brokers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from brokers import Mosquitto, free_port
+from click.testing import CliRunner
+from programs import write_config
+
+from falld.cli import doctor, main
+
+
+@pytest.fixture(autouse=True)
+def _a_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "clock_synced", lambda: True)
+
+
+def examined(path: Path) -> tuple[int, dict[str, dict[str, str]]]:
+    done = CliRunner().invoke(main, ["doctor", "-c", str(path), "--json"])
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return done.exit_code, {each["check"]: each for each in found}
+
+
+def test_all_is_well(need: Callable[[str], str], tmp_path: Path) -> None:
+    with Mosquitto(need("mosquitto"), tmp_path) as broker:
+        status, found = examined(write_config(tmp_path, broker.port))
+        log = broker.log()
+    skipped = {check for check, each in found.items() if each["verdict"] == "skip"}
+    assert (status, skipped) == (0, {"bluetooth", "broker TLS"})
+    assert "MQTT 3.1.1" in found["broker login"]["what"]
+    assert "Received DISCONNECT from falld-doctor-h1" in log
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_login_that_is_refused(need: Callable[[str], str], tmp_path: Path) -> None:
+    with Mosquitto(need("mosquitto"), tmp_path, "allow_anonymous false") as broker:
+        status, found = examined(write_config(tmp_path, broker.port))
+    assert (status, found["broker TCP"]["verdict"], found["broker login"]["verdict"]) == (1, "pass", "do")
+    assert found["broker login"]["remedy"]
+
+
+def test_a_broker_without_encryption_where_it_is_wanted(need: Callable[[str], str], tmp_path: Path) -> None:
+    with Mosquitto(need("mosquitto"), tmp_path) as broker:
+        path = write_config(tmp_path, broker.port)
+        path.write_text(path.read_text().replace("tls: false", "tls: true"))
+        status, found = examined(path)
+    verdicts = [found[f"broker {step}"]["verdict"] for step in ("name", "TCP", "TLS", "login")]
+    assert (status, verdicts) == (1, ["pass", "pass", "do", "skip"])
+
+
+def test_a_credential_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    path = write_config(tmp_path, 1883)
+    path.write_text(path.read_text().replace("tls: false", "tls: false, password_credential: broker"))
+    status, found = examined(path)
+    assert status == 1
+    assert "LoadCredential=broker:FILE falld doctor" in found["broker password"]["remedy"]
+
+
+def test_nothing_listens_and_nobody_answers_for_bluetooth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path / 'none'}")
+    path = write_config(tmp_path, free_port())
+    path.write_text(path.read_text().replace("- {recording", "- address: 'A0:9E:1A:0A:1B:2C'\n      - {recording"))
+    monkeypatch.setattr(doctor, "FREE_BYTES", 2**80)
+    status, found = examined(path)
+    ill = {check for check, each in found.items() if each["verdict"] == "do"}
+    assert (status, ill) == (1, {"bluetooth", "disk", "broker TCP"})
+    assert found["broker login"]["what"] == "only when broker TCP is well"
+    assert "BlueZ: does not answer" in found["bluetooth"]["what"]
+
+
+def test_every_mistake_of_the_configuration_is_a_line(tmp_path: Path) -> None:
+    path = write_config(tmp_path, 1883)
+    path.write_text(path.read_text().replace("raise_after_s", "raise_after"))
+    done = CliRunner().invoke(main, ["doctor", "-c", str(path)])
+    assert done.exit_code == 1
+    assert done.stdout.splitlines() == [
+        f"do    configuration  {path}:10: alert.raise_after: unknown key; did you mean `raise_after_s`?",
+        "pass  clock          it is synchronised",
+    ]
