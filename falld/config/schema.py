@@ -286,6 +286,8 @@ class Route(Model):
 class AlertConfig(Model):
     raise_after_s: float = Field(default=20.0, ge=0, le=300, allow_inf_nan=False)
     """Time that the wearer has to cancel a suspected fall before it is raised."""
+    hub_silent_s: float = Field(default=90.0, gt=0, le=3600, allow_inf_nan=False)
+    """Without the beat of a monitoring hub, which comes every 30 s, for so long, nobody listens."""
 
 
 class ClipsConfig(Model):

@@ -41,6 +41,8 @@ def to_wire(health: Mapping[str, Any], utc: datetime, *, clock_synced: bool) -> 
     """What of `Home.health` goes to the hub."""
     faults = [Fault(code="radio", what=_cut(fault)) for fault in health.get("radio", ())]
     faults += [Fault(code="wearable", what=_cut(w["fault"])) for w in health["wearables"] if w["fault"]]
+    if health.get("hub_fault"):
+        faults.insert(0, Fault(code="hub", what=_cut(health["hub_fault"])))
     if health["link"]["fault"]:
         faults.insert(0, Fault(code="link", what=_cut(health["link"]["fault"])))
     if health.get("clip_fault"):

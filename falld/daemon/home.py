@@ -23,6 +23,7 @@ from falld.daemon.health import HealthReport, open_entry, to_wire
 from falld.daemon.heard import Heard, Kind, Observer, nobody
 from falld.daemon.keeper import Keeper
 from falld.daemon.memory import Memory
+from falld.daemon.pulse import HubSilent, Pulse
 from falld.daemon.route import broker_of
 from falld.daemon.shadow import Shadow
 from falld.daemon.wearable import MakeDetector, Opened, Opener, Wearable
@@ -93,6 +94,7 @@ class Home:
         self._clip_fault: FalldError | None = None
         self._clips: Clips | None
         self._keeper: Keeper
+        self._pulse: Pulse
         self._publisher: Publisher
         self._wearables: list[Wearable]
         self._live: Live | None
@@ -111,6 +113,7 @@ class Home:
         broker = broker_of(self._config.routes[0].broker, self._config.home.id)
         folder = _state_dir(self._config)
         path = folder / OUTBOX
+        self._pulse = Pulse(broker.where, self._config.alert.hub_silent_s, self._pulse_changed, boottime)
         try:
             self._keeper = await Keeper.open(
                 path,
@@ -134,6 +137,7 @@ class Home:
                     on_ack=self._acked,
                     on_response=self._receive,
                     on_command=self._receive,
+                    on_hub=self._pulse.heard,
                     on_state=self._linked,
                     clips=None if box is None else ClipRoute(box, self._clip_disk),
                 )
@@ -177,6 +181,7 @@ class Home:
             "outbox": await self._disk(len, self._keeper.outbox),
             "clip_fault": None if (clips := self._clips_fault()) is None else str(clips),
             "link": {"up": link.up, "protocol": link.protocol, "fault": None if fault is None else str(fault)},
+            "hub_fault": None if self._pulse.fault is None else str(self._pulse.fault),
             "counters": asdict(self._publisher.counters) | {"inbox_dropped": self._dropped},
         }
 
@@ -200,6 +205,7 @@ class Home:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._publisher.run())
                 tasks.create_task(self._keeper.watch_deadlines())
+                tasks.create_task(self._pulse.run())
                 tasks.create_task(self._obey())
                 tasks.create_task(self._tell_health())
                 for wearable in self._wearables:
@@ -295,6 +301,12 @@ class Home:
         if fault is not None and fault != self._link_fault:
             self._tell("link", fault, up=state.up, protocol=state.protocol, fault=fault)
         self._link_fault = fault
+
+    def _pulse_changed(self, fault: HubSilent | None) -> None:
+        if fault is None:
+            self._tell("hub", "a monitoring hub is heard again")
+        else:
+            self._tell("hub", str(fault), fault=str(fault))
 
     def _tell(self, kind: Kind, text: str, **data: Any) -> None:
         self._hear(Heard(kind, boottime(), text, data))

@@ -67,7 +67,7 @@ def test_defaults_and_paths_from_the_files_folder(write: Write) -> None:
     assert wearable.recording == path.parent / "falls" / "belt.csv.gz"
     assert (wearable.source, wearable.placement, wearable.speed) == ("belt", None, None)
     assert config.state_dir is None
-    assert config.alert.raise_after_s == 20
+    assert (config.alert.raise_after_s, config.alert.hub_silent_s) == (20, 90)
     assert (config.detector.bundle, config.detector.candidates) == (None, False)
     assert (config.clips.send, config.clips.near_misses_a_day) == (True, 2)
     broker = config.routes[0].broker
