@@ -290,6 +290,21 @@ class AlertConfig(Model):
     """Without the beat of a monitoring hub, which comes every 30 s, for so long, nobody listens."""
 
 
+class AlarmConfig(Model):
+    """The home's own alarm, where no hub or no person takes an alert, whatever the cause."""
+
+    command: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_entries)] | None = None
+    """A program and its arguments, which no shell reads; it must end by itself. None: there is no such alarm."""
+    commit_s: float = Field(default=20.0, gt=0, le=600, allow_inf_nan=False)
+    """After this time without a monitoring hub's commit it runs, though not before the alert is raised."""
+    seen_s: float = Field(default=120.0, gt=0, le=3600, allow_inf_nan=False)
+    """After this time without a person's answer it runs."""
+    timeout_s: float = Field(default=60.0, gt=0, le=600, allow_inf_nan=False)
+    """What runs longer is killed."""
+    apart_s: float = Field(default=30.0, ge=0, le=600, allow_inf_nan=False)
+    """From one beginning to the next at least."""
+
+
 class ClipsConfig(Model):
     """Clips: what a wearable measured from 20 s before to 40 s after an impact, sent so that a responder sees what
     happened and a false alarm can be learnt from. They name nobody."""
@@ -321,6 +336,7 @@ class Config(Model):
     wearers: Annotated[tuple[Wearer, ...], *Entries]
     routes: Annotated[tuple[Route, ...], *Entries]
     alert: AlertConfig = AlertConfig()
+    alarm: AlarmConfig = AlarmConfig()
     detector: DetectorConfig = DetectorConfig()
     clips: ClipsConfig = ClipsConfig()
 

@@ -18,7 +18,9 @@ from falld.alert.outbox import Row
 from falld.alert.wire import Ack, Command, Response
 from falld.config.schema import Config
 from falld.config.schema import Wearable as WearableConfig
+from falld.daemon.alarm import Alarm
 from falld.daemon.clips import Clips
+from falld.daemon.escalation import Deadlines, Due, Escalation
 from falld.daemon.health import HealthReport, open_entry, to_wire
 from falld.daemon.heard import Heard, Kind, Observer, nobody
 from falld.daemon.keeper import Keeper
@@ -46,6 +48,8 @@ CLIPS = "clips"
 LEARNT = "learnt"
 INBOX = 256
 """Responses and commands that wait for the disk: with 0.1 s a commit on a slow card, 25 s of a flood."""
+EVERY_ROW = 2**31 - 1
+"""Of the outbox, at the start."""
 LOOK_S = 5.0
 """Health is looked at this often, and when something happened: a wearable falls silent without a word."""
 
@@ -95,6 +99,7 @@ class Home:
         self._clips: Clips | None
         self._keeper: Keeper
         self._pulse: Pulse
+        self._escalation: Escalation
         self._publisher: Publisher
         self._wearables: list[Wearable]
         self._live: Live | None
@@ -123,6 +128,7 @@ class Home:
                 wake=lambda: self._publisher.wake(),
             )
             try:
+                self._escalation = await self._open_escalation()
                 box = await self._open_clips(folder / CLIPS)  # of this program alone now, as the outbox is
                 self._publisher = Publisher(
                     broker,
@@ -182,6 +188,7 @@ class Home:
             "clip_fault": None if (clips := self._clips_fault()) is None else str(clips),
             "link": {"up": link.up, "protocol": link.protocol, "fault": None if fault is None else str(fault)},
             "hub_fault": None if self._pulse.fault is None else str(self._pulse.fault),
+            "alarm_fault": None if self._escalation.fault is None else str(self._escalation.fault),
             "counters": asdict(self._publisher.counters) | {"inbox_dropped": self._dropped},
         }
 
@@ -200,12 +207,29 @@ class Home:
             log.error("%s", error)
             return None
 
+    async def _open_escalation(self) -> Escalation:
+        settings, password = self._config.alarm, self._config.routes[0].broker.password_env
+        unacked = await self._disk(self._keeper.outbox.due, EVERY_ROW)
+        deadlines = Deadlines(settings.commit_s, settings.seen_s, ((row.alert_id, row.seq) for row in unacked))
+        deadlines.begin(self._keeper.open_alerts())
+        return Escalation(
+            deadlines,
+            Alarm(settings.command, timeout_s=settings.timeout_s, withhold=[password] if password else []),
+            alerts=self._keeper.open_alerts,
+            done=self._keeper.alarms,
+            keep=self._keeper.keep_alarms,
+            tell=self._alarmed,
+            apart_s=settings.apart_s,
+            now=boottime,
+        )
+
     async def _run_all(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._publisher.run())
                 tasks.create_task(self._keeper.watch_deadlines())
                 tasks.create_task(self._pulse.run())
+                tasks.create_task(self._escalation.run())
                 tasks.create_task(self._obey())
                 tasks.create_task(self._tell_health())
                 for wearable in self._wearables:
@@ -290,7 +314,16 @@ class Home:
         text = f"{taken} message {row.seq} of alert {row.alert_id}"
         self._tell("published", text, alert_id=row.alert_id, seq=row.seq, attempt=row.attempt + 1, result=result.name)
 
+    def _alarmed(self, due: Due, fault: FalldError | None) -> None:
+        text = f"the home's own, for alert {due.alert_id}: {due.why}"
+        data = {"alert_id": due.alert_id, "stage": due.stage}
+        if fault is None:
+            self._tell("alarm", text, fault=text, **data)
+        else:
+            self._tell("alarm", str(fault), fault=str(fault), **data)
+
     def _acked(self, ack: Ack) -> None:
+        self._escalation.deadlines.acked(ack.alert_id, ack.seq)
         text = f"{ack.hub} has message {ack.seq} of alert {ack.alert_id}"
         self._tell("hub_committed", text, alert_id=ack.alert_id, seq=ack.seq, hub=ack.hub)
 
