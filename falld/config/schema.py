@@ -305,6 +305,12 @@ class AlarmConfig(Model):
     """From one beginning to the next at least."""
 
 
+class TestAlarmConfig(Model):
+    __test__ = False
+    every_days: float | None = Field(default=7.0, ge=0.01, le=366, allow_inf_nan=False)
+    """From one test alarm to the next that comes by itself; None: none does."""
+
+
 class ClipsConfig(Model):
     """Clips: what a wearable measured from 20 s before to 40 s after an impact, sent so that a responder sees what
     happened and a false alarm can be learnt from. They name nobody."""
@@ -337,6 +343,7 @@ class Config(Model):
     routes: Annotated[tuple[Route, ...], *Entries]
     alert: AlertConfig = AlertConfig()
     alarm: AlarmConfig = AlarmConfig()
+    test_alarm: TestAlarmConfig = TestAlarmConfig()
     detector: DetectorConfig = DetectorConfig()
     clips: ClipsConfig = ClipsConfig()
 

@@ -47,6 +47,8 @@ def to_wire(health: Mapping[str, Any], utc: datetime, *, clock_synced: bool) -> 
         faults.insert(0, Fault(code="link", what=_cut(health["link"]["fault"])))
     if health.get("alarm_fault"):
         faults.insert(0, Fault(code="alarm", what=_cut(health["alarm_fault"])))
+    if health.get("test_fault"):
+        faults.append(Fault(code="test", what=_cut(health["test_fault"])))
     if health.get("clip_fault"):
         faults.append(Fault(code="clips", what=_cut(health["clip_fault"])))
     shadows = [w["shadow"] for w in health["wearables"] if w.get("shadow")]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ from falld.config.schema import Config
 from falld.config.schema import Wearable as WearableConfig
 from falld.daemon.alarm import Alarm
 from falld.daemon.clips import Clips
+from falld.daemon.control import answering, state_folder
+from falld.daemon.drill import Drills
 from falld.daemon.escalation import Deadlines, Due, Escalation
 from falld.daemon.health import HealthReport, open_entry, to_wire
 from falld.daemon.heard import Heard, Kind, Observer, nobody
@@ -42,7 +44,6 @@ from falld.sensors.recorded import RecordedWearable
 if TYPE_CHECKING:
     from falld.daemon.live import Live
 
-STATE_DIR = Path("/var/lib/falld")
 OUTBOX = "outbox.db"
 CLIPS = "clips"
 LEARNT = "learnt"
@@ -100,6 +101,7 @@ class Home:
         self._keeper: Keeper
         self._pulse: Pulse
         self._escalation: Escalation
+        self._drills: Drills
         self._publisher: Publisher
         self._wearables: list[Wearable]
         self._live: Live | None
@@ -129,6 +131,7 @@ class Home:
             )
             try:
                 self._escalation = await self._open_escalation()
+                self._drills = self._open_drills()
                 box = await self._open_clips(folder / CLIPS)  # of this program alone now, as the outbox is
                 self._publisher = Publisher(
                     broker,
@@ -168,7 +171,8 @@ class Home:
                     for wearer in self._config.wearers
                     for each in wearer.wearables
                 ]
-                await self._run_all()
+                async with answering(folder, self._drills):
+                    await self._run_all()
             finally:
                 await self._keeper.close()
         finally:
@@ -189,6 +193,7 @@ class Home:
             "link": {"up": link.up, "protocol": link.protocol, "fault": None if fault is None else str(fault)},
             "hub_fault": None if self._pulse.fault is None else str(self._pulse.fault),
             "alarm_fault": None if self._escalation.fault is None else str(self._escalation.fault),
+            "test_fault": None if self._drills.fault is None else str(self._drills.fault),
             "counters": asdict(self._publisher.counters) | {"inbox_dropped": self._dropped},
         }
 
@@ -223,6 +228,18 @@ class Home:
             now=boottime,
         )
 
+    def _open_drills(self) -> Drills:
+        days = self._config.test_alarm.every_days
+        return Drills(
+            lambda: self._keeper.test(self._config.home.id),
+            last=self._keeper.last_test,
+            keep=self._keeper.keep_test,
+            every=None if days is None else timedelta(days=days),
+            answer_s=self._config.alarm.seen_s,
+            now=boottime,
+            utc=utc_now,
+        )
+
     async def _run_all(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -230,6 +247,7 @@ class Home:
                 tasks.create_task(self._keeper.watch_deadlines())
                 tasks.create_task(self._pulse.run())
                 tasks.create_task(self._escalation.run())
+                tasks.create_task(self._drills.run())
                 tasks.create_task(self._obey())
                 tasks.create_task(self._tell_health())
                 for wearable in self._wearables:
@@ -347,6 +365,7 @@ class Home:
     def _hear(self, heard: Heard) -> None:
         if heard.kind != "samples":
             self._news.set()
+            self._drills.hear(heard)
         self._observer(heard)
 
 
@@ -361,8 +380,7 @@ def _live(config: Config, make_detector: MakeDetector) -> Live | None:
 
 def _state_dir(config: Config) -> Path:
     """The folder for what must not be lost; made if only it itself is missing."""
-    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]  # systemd may name several
-    folder = config.state_dir or (Path(given) if given else STATE_DIR)
+    folder = state_folder(config)
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

@@ -31,6 +31,7 @@ class Keeper:
         wake: called after every commit that has a message to send.
         commands: ids of the hub's commands that were obeyed in this boot.
         alarms: stages of open alerts for which the home's own alarm ran.
+        test: the last test alarm.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Keeper:
         wake: Callable[[], None],
         commands: Sequence[str] = (),
         alarms: Sequence[str] = (),
+        test: Mapping[str, Any] | None = None,
     ) -> None:
         self._life = life
         self._outbox = outbox
@@ -57,6 +59,7 @@ class Keeper:
         self._kept: dict[str, Any] | None = None
         self._commands = list(commands)
         self._alarms = list(alarms)
+        self._test = test
 
     @classmethod
     async def open(
@@ -78,14 +81,17 @@ class Keeper:
         boot = boot_id()
         commands: list[str] = []
         alarms: list[str] = []
+        test: dict[str, Any] | None = None
         if kept is None:
             life = Life(boot_id=boot, raise_after_s=raise_after_s)
         else:
             state, of_boot = kept
             life = Life.load(state, now=boottime(), boot_id=boot, raise_after_s=raise_after_s)
-            alarms = state.get("alarms", [])
+            alarms, test = state.get("alarms", []), state.get("test")
             commands = state.get("commands", []) if of_boot == boot else []
-        return cls(life, outbox, walls, disk=disk, observer=observer, wake=wake, commands=commands, alarms=alarms)
+        return cls(
+            life, outbox, walls, disk=disk, observer=observer, wake=wake, commands=commands, alarms=alarms, test=test
+        )
 
     @property
     def outbox(self) -> Outbox:
@@ -101,6 +107,11 @@ class Keeper:
     def alarms(self) -> Sequence[str]:
         """Stages of alerts for which the home's own alarm ran."""
         return self._alarms
+
+    @property
+    def last_test(self) -> Mapping[str, Any] | None:
+        """What `keep_test` took last."""
+        return self._test
 
     def open_alerts(self) -> list[OpenAlert]:
         return self._life.open_alerts()
@@ -145,6 +156,23 @@ class Keeper:
         self._commands.append(command)
         await self._decide(self._life.advance)
 
+    async def test(self, wearer: str) -> str:
+        """The home itself makes a test alarm; its id."""
+        told: list[Draft] = []
+
+        def test(now: float) -> list[Draft]:
+            due = self._life.advance(now)
+            told.extend(self._life.test(now, wearer))
+            return due + told
+
+        await self._decide(test)
+        return told[0].alert_id
+
+    async def keep_test(self, test: Mapping[str, Any]) -> None:
+        """How it stands with the last test alarm."""
+        self._test = test
+        await self._decide(self._life.advance)
+
     async def keep_alarms(self, alarms: Sequence[str]) -> None:
         """The home's own alarm ran for these stages of alerts."""
         self._alarms = list(alarms)
@@ -174,7 +202,8 @@ class Keeper:
         async with self._one_by_one:
             now, utc, synced = boottime(), utc_now(), clock_synced()
             drafts = change(now)
-            state = self._life.dump() | {"commands": list(self._commands), "alarms": list(self._alarms)}
+            kept = {"commands": list(self._commands), "alarms": list(self._alarms), "test": self._test}
+            state = self._life.dump() | kept
             if not drafts and state == self._kept:
                 return False
             rows = [
