@@ -52,6 +52,10 @@ class OpenAlert:
     falls: int | None
     raised_t: float | None
     """When it was raised; after a reboot, when the program knew of it again."""
+    begun_t: float
+    """When it was suspected, or armed anew after it was withdrawn; after a reboot as `raised_t`."""
+    begun_seq: int
+    """The message that said so."""
     response: Answer | None
     """`seen` or `attending` of the hub that answered first."""
     hub: str | None

@@ -85,6 +85,9 @@ class Episode:
     seq: int = 0
     deadline: float | None = None
     raised_t: float | None = None
+    begun_t: float = 0.0
+    begun_seq: int = 1
+    """Time and number of the message that began it, or armed it anew after it was withdrawn."""
     sources: list[str] = field(default_factory=list)
     falls: int = 0
     latest: int = 0
@@ -148,10 +151,18 @@ class Episode:
             self.sources.append(source)
 
     def enter(self, state: State, now: float, raise_after_s: float) -> None:
+        if self.seq == 0:
+            self.begun_t = now
         if state != self.state or self.seq == 0:
             self.deadline = now + raise_after_s if state == "suspected" else None
             self.raised_t = now if state == "raised" else None
         self.state = state
+
+    def arm(self, now: float) -> None:
+        """A fall or call, whose message comes next: what the wearer withdrew before counts no more."""
+        if self.withdrawn:
+            self.withdrawn = []
+            self.begun_t, self.begun_seq = now, self.seq + 1
 
     def draft(self, word: Word, now: float, cause: Cause) -> Draft:
         """The next message of this alert."""
@@ -176,6 +187,7 @@ class Episode:
     def survive_reboot(self, now: float) -> None:
         """Keep what a reboot leaves: no time of before can be compared, and the home may have died in the fall."""
         self.reports = []
+        self.begun_t = now
         if self.state == "suspected":
             self.deadline = now
         else:

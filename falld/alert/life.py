@@ -59,6 +59,8 @@ class Life:
             episode.report(source, cause, further=True)
             return [*due, *self._begin(episode, now, self._raise_after_s)]
         further = not episode.is_latest(source, cause)
+        if further:
+            episode.arm(now)
         episode.report(source, cause, further=further)
         if further:
             return [*due, *self._step(episode, "further_fall", now, cause), *self.advance(now)]
@@ -135,6 +137,8 @@ class Life:
                 sources=tuple(e.sources),
                 falls=e.falls or None,
                 raised_t=e.raised_t,
+                begun_t=e.begun_t,
+                begun_seq=e.begun_seq,
                 response=e.response,
                 hub=e.hub,
                 by=e.by,
@@ -188,7 +192,7 @@ class Life:
 
     def _call(self, episode: Episode, now: float, call: Cause) -> list[Draft]:
         """Told on what is open, with the fall that it is about where there was one."""
-        episode.withdrawn = []
+        episode.arm(now)
         about = replace(episode.cause, why=f"{call.why}; {episode.cause.why}") if episode.falls else call
         return self._step(episode, "call", now, about)
 

@@ -24,6 +24,7 @@ VERBS = {
     "run": "The daemon: from wearables to acknowledged alerts.",
     "scan": "Which wearables are near.",
     "simulate": "Make recordings from a simulated body.",
+    "test-alarm": "From the running daemon to a person, with the time of each leg.",
 }
 """Each is `command` in the module of its name; told here too, so that help imports none of them."""
 UNUSABLE = 2
@@ -39,7 +40,7 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command = importlib.import_module(f"falld.cli.{cmd_name}").command
+        command = importlib.import_module(f"falld.cli.{cmd_name.replace('-', '_')}").command
         if not isinstance(command, click.Command):
             raise TypeError(f"falld.cli.{cmd_name}.command is no command")
         return command

@@ -57,6 +57,8 @@ def _value(field: dict[str, Any]) -> str:
         return ", ".join(f"`{each}`" for each in kind["enum"])
     if kind.get("format") == "path":
         return "a path"
+    if kind["type"] == "array":
+        return f"a list, each {_value(kind['items'])}"
     words = {"boolean": "`true`, `false`", "integer": "a whole number", "number": "a number", "string": "text"}
     return words[kind["type"]] + _limits(kind)
 

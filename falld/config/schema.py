@@ -313,6 +313,31 @@ class AlertConfig(Model):
 
     raise_after_s: float = Field(default=20.0, ge=0, le=300, allow_inf_nan=False)
     """Time that the wearer has to cancel a suspected fall before it is raised."""
+    hub_silent_s: float = Field(default=90.0, gt=0, le=3600, allow_inf_nan=False)
+    """Without the beat of a monitoring hub, which comes every 30 s, for so long, nobody listens."""
+
+
+class AlarmConfig(Model):
+    """The home's own alarm, where no hub or no person takes an alert, whatever the cause."""
+
+    command: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_entries)] | None = None
+    """A program and its arguments, which no shell reads; it must end by itself. None: there is no such alarm."""
+    commit_s: float = Field(default=20.0, gt=0, le=600, allow_inf_nan=False)
+    """After this time without a monitoring hub's commit it runs, though not before the alert is raised."""
+    seen_s: float = Field(default=120.0, gt=0, le=3600, allow_inf_nan=False)
+    """After this time without a person's answer it runs."""
+    timeout_s: float = Field(default=60.0, gt=0, le=600, allow_inf_nan=False)
+    """What runs longer is killed."""
+    apart_s: float = Field(default=30.0, ge=0, le=600, allow_inf_nan=False)
+    """From one beginning to the next at least."""
+
+
+class TestAlarmConfig(Model):
+    """Test alarms, which go the whole road to show that it is open."""
+
+    __test__ = False
+    every_days: float | None = Field(default=7.0, ge=0.01, le=366, allow_inf_nan=False)
+    """From one test alarm to the next that comes by itself; None: none does."""
 
 
 class ClipsConfig(Model):
@@ -356,6 +381,10 @@ class Config(Model):
     """Ways to a monitoring hub; this version takes one."""
     alert: AlertConfig = AlertConfig()
     """When an alert is raised."""
+    alarm: AlarmConfig = AlarmConfig()
+    """The home's own alarm."""
+    test_alarm: TestAlarmConfig = TestAlarmConfig()
+    """Test alarms that come by themselves."""
     detector: DetectorConfig = DetectorConfig()
     """How falls are found."""
     clips: ClipsConfig = ClipsConfig()

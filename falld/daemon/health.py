@@ -41,8 +41,14 @@ def to_wire(health: Mapping[str, Any], utc: datetime, *, clock_synced: bool) -> 
     """What of `Home.health` goes to the hub."""
     faults = [Fault(code="radio", what=_cut(fault)) for fault in health.get("radio", ())]
     faults += [Fault(code="wearable", what=_cut(w["fault"])) for w in health["wearables"] if w["fault"]]
+    if health.get("hub_fault"):
+        faults.insert(0, Fault(code="hub", what=_cut(health["hub_fault"])))
     if health["link"]["fault"]:
         faults.insert(0, Fault(code="link", what=_cut(health["link"]["fault"])))
+    if health.get("alarm_fault"):
+        faults.insert(0, Fault(code="alarm", what=_cut(health["alarm_fault"])))
+    if health.get("test_fault"):
+        faults.append(Fault(code="test", what=_cut(health["test_fault"])))
     if health.get("config_fault"):
         faults.insert(0, Fault(code="config", what=_cut(health["config_fault"])))
     if health.get("outbox_fault"):

@@ -21,13 +21,16 @@ Kind = Literal[
     "fault",
     "committed",
     "link",
+    "hub",
     "published",
     "hub_committed",
     "acknowledged",
+    "alarm",
 ]
 """`wearable`: its link is at something else; `impact`: a candidate was judged; `decision`: a fall was seen, confirmed
 or recovered from; `shadow`: the same by a detector that alerts nobody, or its fault; `committed`: on this machine's
-disk; `hub_committed`: on the hub's; `acknowledged`: a person answered."""
+disk; `hub`: one is heard, or none any more; `hub_committed`: on the hub's; `acknowledged`: a person answered;
+`alarm`: the home's own one runs, or failed."""
 
 
 @dataclass(frozen=True, slots=True)

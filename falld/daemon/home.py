@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,16 @@ from falld.alert.wire import Ack, Command, Response
 from falld.config.last_good import state_dir
 from falld.config.schema import Config
 from falld.config.schema import Wearable as WearableConfig
+from falld.daemon.alarm import Alarm
 from falld.daemon.clips import Clips
+from falld.daemon.control import answering
+from falld.daemon.drill import Drills
+from falld.daemon.escalation import Deadlines, Due, Escalation
 from falld.daemon.health import HealthReport, open_entry, to_wire
 from falld.daemon.heard import Heard, Kind, Observer, nobody
 from falld.daemon.keeper import Keeper
 from falld.daemon.memory import Memory
+from falld.daemon.pulse import HubSilent, Pulse
 from falld.daemon.route import broker_of
 from falld.daemon.shadow import Shadow
 from falld.daemon.wearable import MakeDetector, Opened, Opener, Wearable
@@ -44,6 +50,8 @@ CLIPS = "clips"
 LEARNT = "learnt"
 INBOX = 256
 """Responses and commands that wait for the disk: with 0.1 s a commit on a slow card, 25 s of a flood."""
+EVERY_ROW = 2**31 - 1
+"""Of the outbox, at the start."""
 LOOK_S = 5.0
 """Health is looked at this often, and when something happened: a wearable falls silent without a word."""
 
@@ -95,6 +103,9 @@ class Home:
         self._clip_fault: FalldError | None = None
         self._clips: Clips | None
         self._keeper: Keeper
+        self._pulse: Pulse
+        self._escalation: Escalation
+        self._drills: Drills
         self._publisher: Publisher
         self._wearables: list[Wearable]
         self._live: Live | None
@@ -113,6 +124,7 @@ class Home:
         broker = broker_of(self._config.routes[0].broker, self._config.home.id)
         folder = _state_dir(self._config)
         path = folder / OUTBOX
+        self._pulse = Pulse(broker.where, self._config.alert.hub_silent_s, self._pulse_changed, boottime)
         try:
             self._keeper = await Keeper.open(
                 path,
@@ -122,6 +134,8 @@ class Home:
                 wake=lambda: self._publisher.wake(),
             )
             try:
+                self._escalation = await self._open_escalation()
+                self._drills = self._open_drills()
                 box = await self._open_clips(folder / CLIPS)  # of this program alone now, as the outbox is
                 self._publisher = Publisher(
                     broker,
@@ -136,6 +150,7 @@ class Home:
                     on_ack=self._acked,
                     on_response=self._receive,
                     on_command=self._receive,
+                    on_hub=self._pulse.heard,
                     on_state=self._linked,
                     clips=None if box is None else ClipRoute(box, self._clip_disk),
                 )
@@ -160,7 +175,8 @@ class Home:
                     for wearer in self._config.wearers
                     for each in wearer.wearables
                 ]
-                await self._run_all()
+                async with answering(folder, self._drills):
+                    await self._run_all()
             finally:
                 await self._keeper.close()
         finally:
@@ -182,6 +198,9 @@ class Home:
             "config_fault": None if self._config_fault is None else str(self._config_fault),
             "clip_fault": None if (clips := self._clips_fault()) is None else str(clips),
             "link": {"up": link.up, "protocol": link.protocol, "fault": None if fault is None else str(fault)},
+            "hub_fault": None if self._pulse.fault is None else str(self._pulse.fault),
+            "alarm_fault": None if self._escalation.fault is None else str(self._escalation.fault),
+            "test_fault": None if self._drills.fault is None else str(self._drills.fault),
             "counters": asdict(self._publisher.counters) | {"inbox_dropped": self._dropped},
         }
 
@@ -200,11 +219,42 @@ class Home:
             log.error("%s", error)
             return None
 
+    async def _open_escalation(self) -> Escalation:
+        settings, password = self._config.alarm, self._config.routes[0].broker.password_env
+        unacked = await self._disk(self._keeper.outbox.due, EVERY_ROW)
+        deadlines = Deadlines(settings.commit_s, settings.seen_s, ((row.alert_id, row.seq) for row in unacked))
+        deadlines.begin(self._keeper.open_alerts())
+        return Escalation(
+            deadlines,
+            Alarm(settings.command, timeout_s=settings.timeout_s, withhold=[password] if password else []),
+            alerts=self._keeper.open_alerts,
+            done=self._keeper.alarms,
+            keep=self._keeper.keep_alarms,
+            tell=self._alarmed,
+            apart_s=settings.apart_s,
+            now=boottime,
+        )
+
+    def _open_drills(self) -> Drills:
+        days = self._config.test_alarm.every_days
+        return Drills(
+            lambda: self._keeper.test(self._config.home.id),
+            last=self._keeper.last_test,
+            keep=self._keeper.keep_test,
+            every=None if days is None else timedelta(days=days),
+            answer_s=self._config.alarm.seen_s,
+            now=boottime,
+            utc=utc_now,
+        )
+
     async def _run_all(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._publisher.run())
                 tasks.create_task(self._keeper.watch_deadlines())
+                tasks.create_task(self._pulse.run())
+                tasks.create_task(self._escalation.run())
+                tasks.create_task(self._drills.run())
                 tasks.create_task(self._obey())
                 tasks.create_task(self._tell_health())
                 for wearable in self._wearables:
@@ -289,7 +339,16 @@ class Home:
         text = f"{taken} message {row.seq} of alert {row.alert_id}"
         self._tell("published", text, alert_id=row.alert_id, seq=row.seq, attempt=row.attempt + 1, result=result.name)
 
+    def _alarmed(self, due: Due, fault: FalldError | None) -> None:
+        text = f"the home's own, for alert {due.alert_id}: {due.why}"
+        data = {"alert_id": due.alert_id, "stage": due.stage}
+        if fault is None:
+            self._tell("alarm", text, fault=text, **data)
+        else:
+            self._tell("alarm", str(fault), fault=str(fault), **data)
+
     def _acked(self, ack: Ack) -> None:
+        self._escalation.deadlines.acked(ack.alert_id, ack.seq)
         text = f"{ack.hub} has message {ack.seq} of alert {ack.alert_id}"
         self._tell("hub_committed", text, alert_id=ack.alert_id, seq=ack.seq, hub=ack.hub)
 
@@ -301,12 +360,19 @@ class Home:
             self._tell("link", fault, up=state.up, protocol=state.protocol, fault=fault)
         self._link_fault = fault
 
+    def _pulse_changed(self, fault: HubSilent | None) -> None:
+        if fault is None:
+            self._tell("hub", "a monitoring hub is heard again")
+        else:
+            self._tell("hub", str(fault), fault=str(fault))
+
     def _tell(self, kind: Kind, text: str, **data: Any) -> None:
         self._hear(Heard(kind, boottime(), text, data))
 
     def _hear(self, heard: Heard) -> None:
         if heard.kind != "samples":
             self._news.set()
+            self._drills.hear(heard)
         self._observer(heard)
 
 

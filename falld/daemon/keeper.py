@@ -30,6 +30,8 @@ class Keeper:
         disk: runs the outbox's methods on the thread that opened it.
         wake: called after every commit that has a message to send.
         commands: ids of the hub's commands that were obeyed in this boot.
+        alarms: stages of open alerts for which the home's own alarm ran.
+        test: the last test alarm.
     """
 
     def __init__(
@@ -42,6 +44,8 @@ class Keeper:
         observer: Observer,
         wake: Callable[[], None],
         commands: Sequence[str] = (),
+        alarms: Sequence[str] = (),
+        test: Mapping[str, Any] | None = None,
     ) -> None:
         self._life = life
         self._outbox = outbox
@@ -54,6 +58,8 @@ class Keeper:
         self._changed = asyncio.Event()
         self._kept: dict[str, Any] | None = None
         self._commands = list(commands)
+        self._alarms = list(alarms)
+        self._test = test
 
     @classmethod
     async def open(
@@ -74,13 +80,18 @@ class Keeper:
         kept, walls = await disk(outbox.life), await disk(outbox.walls)
         boot = boot_id()
         commands: list[str] = []
+        alarms: list[str] = []
+        test: dict[str, Any] | None = None
         if kept is None:
             life = Life(boot_id=boot, raise_after_s=raise_after_s)
         else:
             state, of_boot = kept
             life = Life.load(state, now=boottime(), boot_id=boot, raise_after_s=raise_after_s)
+            alarms, test = state.get("alarms", []), state.get("test")
             commands = state.get("commands", []) if of_boot == boot else []
-        return cls(life, outbox, walls, disk=disk, observer=observer, wake=wake, commands=commands)
+        return cls(
+            life, outbox, walls, disk=disk, observer=observer, wake=wake, commands=commands, alarms=alarms, test=test
+        )
 
     @property
     def outbox(self) -> EnduringOutbox:
@@ -91,6 +102,16 @@ class Keeper:
     def commands(self) -> Sequence[str]:
         """Ids of the hub's commands that were obeyed in this boot."""
         return self._commands
+
+    @property
+    def alarms(self) -> Sequence[str]:
+        """Stages of alerts for which the home's own alarm ran."""
+        return self._alarms
+
+    @property
+    def last_test(self) -> Mapping[str, Any] | None:
+        """What `keep_test` took last."""
+        return self._test
 
     def open_alerts(self) -> list[OpenAlert]:
         return self._life.open_alerts()
@@ -135,6 +156,28 @@ class Keeper:
         self._commands.append(command)
         await self._decide(self._life.advance)
 
+    async def test(self, wearer: str) -> str:
+        """The home itself makes a test alarm; its id."""
+        told: list[Draft] = []
+
+        def test(now: float) -> list[Draft]:
+            due = self._life.advance(now)
+            told.extend(self._life.test(now, wearer))
+            return due + told
+
+        await self._decide(test)
+        return told[0].alert_id
+
+    async def keep_test(self, test: Mapping[str, Any]) -> None:
+        """How it stands with the last test alarm."""
+        self._test = test
+        await self._decide(self._life.advance)
+
+    async def keep_alarms(self, alarms: Sequence[str]) -> None:
+        """The home's own alarm ran for these stages of alerts."""
+        self._alarms = list(alarms)
+        await self._decide(self._life.advance)
+
     async def respond(self, alert_id: str, response: Answer, hub: str, by: str) -> bool:
         """A person answered at a hub. False: that was known, or there is no such alert."""
         return await self._decide(lambda now: self._life.respond(now, alert_id, response, hub, by))
@@ -160,7 +203,8 @@ class Keeper:
         async with self._one_by_one:
             now, utc, synced = boottime(), utc_now(), clock_synced()
             drafts = change(now)
-            state = self._life.dump() | {"commands": list(self._commands)}
+            kept = {"commands": list(self._commands), "alarms": list(self._alarms), "test": self._test}
+            state = self._life.dump() | kept
             if not drafts and state == self._kept:
                 return False
             rows = [

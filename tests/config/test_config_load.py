@@ -67,7 +67,9 @@ def test_defaults_and_paths_from_the_files_folder(write: Write) -> None:
     assert wearable.recording == path.parent / "falls" / "belt.csv.gz"
     assert (wearable.source, wearable.placement, wearable.speed) == ("belt", None, None)
     assert config.state_dir is None
-    assert config.alert.raise_after_s == 20
+    assert (config.alert.raise_after_s, config.alert.hub_silent_s) == (20, 90)
+    assert (config.alarm.command, config.alarm.commit_s, config.alarm.seen_s) == (None, 20, 120)
+    assert config.test_alarm.every_days == 7
     assert (config.detector.bundle, config.detector.candidates) == (None, False)
     assert (config.clips.send, config.clips.near_misses_a_day) == (True, 2)
     broker = config.routes[0].broker
@@ -396,7 +398,8 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_an_alias_to_its_own_parent_ends(write: Write) -> None:
     assert told(write(GOOD + "x: &a [*a]\n")) == [
-        "9: x: unknown key; known here: version, home, state_dir, wearers, routes, alert, detector, clips"
+        "9: x: unknown key; known here: version, home, state_dir, wearers, routes, alert, alarm, test_alarm, "
+        "detector, clips"
     ]
 
 

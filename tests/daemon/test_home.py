@@ -13,11 +13,12 @@ from brokers import Mosquitto, free_port, until
 from homes import Listening, Monitoring, Scripted, config, decision, outbox_length, running, standing
 from smalldisk import small_disk
 
-from falld.alert.clock import boot_id
+from falld.alert.clock import boot_id, utc_now
 from falld.alert.outbox import OutboxError
 from falld.alert.topics import Topics
 from falld.alert.uuid7 import uuid7
 from falld.alert.wire import Command, Health, Status, parse
+from falld.daemon.health import to_wire
 from falld.daemon.home import OUTBOX, HomeError
 from falld.publish.broker import Broker
 from falld.publish.link import Link
@@ -235,6 +236,18 @@ async def test_the_hub_is_told_how_the_home_is(broker: Mosquitto, tmp_path: Path
     assert (status.online, status.model, status.boot_id) == (True, "stand-in", boot_id())
     assert [(w.source, w.wearer) for w in health.wearables] == [("belt", "w1")]
     assert (health.outbox, len(health.open), health.open[0].kind) == (2, 1, "fall")
+
+
+async def test_a_hub_that_is_not_heard_is_a_fault_until_it_is(broker: Mosquitto, tmp_path: Path) -> None:
+    settings = config(tmp_path, broker.port, [standing(tmp_path / "belt.csv", 1)])
+    brief = settings.alert.model_copy(update={"hub_silent_s": 0.2})
+    home = Listening(settings.model_copy(update={"alert": brief}), Scripted())
+    async with running(home.home):
+        await until(lambda: home.count("link") and home.count("hub"))
+        health = to_wire(await home.home.health(), utc_now(), clock_synced=True)
+        assert [fault.code for fault in health.faults] == ["hub"]
+        async with Monitoring(tmp_path, broker.port).up():  # it beats when it connects
+            await until(lambda: any(h.kind == "hub" and "again" in h.text for h in home.heard))
 
 
 async def test_a_life_that_is_kept_is_whole(broker: Mosquitto, tmp_path: Path) -> None:

@@ -217,8 +217,10 @@ async def test_a_stolen_client_id_is_named_and_left_alone_for_long() -> None:
             assert 60 <= (one.link.state.retry_s or 0) <= 120
             assert "same client id" in str(one.fault)
             one.link.hurry()
-            await until(lambda: len(one.states) == 4)
-    assert [state.up for state in one.states] == [True, False, True, False]
+            await until(lambda: sum(isinstance(state.fault, Takeover) for state in one.states) == 2)
+    # On a machine that does much else a connection may also fail for another reason in between.
+    told = [state.up for state in one.states if state.up or isinstance(state.fault, Takeover)]
+    assert told == [True, False, True, False]
 
 
 async def test_a_broker_that_keeps_a_theft_to_itself_is_seen_through(mosquitto: Mosquitto) -> None:

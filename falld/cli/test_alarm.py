@@ -1,0 +1,49 @@
+"""A test alarm on the whole road."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from falld.config.last_good import state_dir
+from falld.config.load import load
+from falld.daemon.control import ask
+
+MISSING = 1
+"""Exit status where a leg is missing."""
+NEEDED = {
+    "committed": "nothing was committed on this machine",
+    "hub_committed": "no monitoring hub has committed it",
+    "acknowledged": "no person has answered it",
+}
+
+
+@click.command()
+@click.option(
+    "-c",
+    "--config",
+    "path",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The configuration of the daemon that runs.",
+)
+@click.option(
+    "--wait", "wait_s", type=click.FloatRange(1, 600), metavar="S", help="For each leg; default: alarm.seen_s."
+)
+def command(path: Path, wait_s: float | None) -> None:
+    """Send a test alarm from the running daemon to a person, and tell the time of each leg.
+
+    The exit status is 1 where a leg is missing. The home's own alarm does not sound.
+    """
+    config = load(path)
+    came = set()
+    for leg in ask(state_dir(config), wait_s or config.alarm.seen_s):
+        came.add(leg.leg)
+        click.echo(f"{leg.after_s:8.3f} s  {leg.leg.replace('_', ' ')}: {leg.text}")
+    missing = [what for leg, what in NEEDED.items() if leg not in came]
+    for what in missing:
+        click.echo(f"missing: {what}", err=True)
+    if missing:
+        raise click.exceptions.Exit(MISSING)
