@@ -11,6 +11,7 @@ import numpy.typing as npt
 from falld.detect.scout import Candidates, End, Scout
 from falld.detect.walk import Looks
 from falld.detect.watch import WAIT, stance, walks
+from falld.errors import FalldError
 from falld.learn.groups import person
 from falld.learn.truth import Truth, teaches, truth
 from falld.samples.catalogue import open_paths
@@ -79,7 +80,11 @@ def extract(
         paths: archives or folders of them.
         progress: told a line for each archive.
         alter: what to take instead of a recording.
+
+    Raises:
+        FalldError: there is none.
     """
+    paths = list(paths)
     trials: list[Trial] = []
     rows: list[tuple[int, float, float, int, bool, float]] = []
     windows: list[npt.NDArray[np.float32]] = []
@@ -106,6 +111,9 @@ def extract(
                     label = found.label(impact_t) if whole else -1
                     rows.append((len(trials) - 1, impact_t, t, label, found.hit(impact_t, t), walked))
         progress(f"{path}: {len(trials) - before[0]} recordings, {len(rows) - before[1]} candidates")
+    if not rows:
+        what = "no impact in any usable recording"
+        raise FalldError(", ".join(paths) or "no archive", what, "name archives with falls and other activities")
     columns = list(zip(*rows, strict=True))
     return Table(
         trials,

@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 from threadpoolctl import threadpool_limits
 
+from falld.errors import FalldError
 from falld.learn.benchmark.cache import Cache
 from falld.learn.bundle import export
 from falld.learn.calibrate import Calibration
@@ -19,6 +20,7 @@ from falld.learn.train import Examples, Model, fit
 from falld.learn.validate import Split
 from falld.samples.archive_writer import ArchiveWriter
 from falld.samples.block import Block
+from falld.samples.recording import Meta
 from falld.simulate.recording import simulate
 from falld.simulate.scenes import SCENES
 
@@ -65,6 +67,14 @@ def test_the_same_candidates_give_the_same_model(examples: Examples, model: Mode
     with threadpool_limits(1):
         again = fit(examples, np.arange(len(examples.table.trial)))
     assert export(again, Calibration()).SerializeToString() == export(model, Calibration()).SerializeToString()
+
+
+def test_nothing_to_learn_from_is_told(tmp_path: Path) -> None:
+    still = Block(np.arange(500) / 50, np.tile(np.float32([0, 0, 1]), (500, 1)))
+    with ArchiveWriter(tmp_path / "still.parquet") as writer:
+        writer.add(Meta(sample_rate_hz=50.0, placement="waist"), [still])
+    with pytest.raises(FalldError, match=r"still\.parquet: no impact in any usable recording"):
+        extract([str(tmp_path / "still.parquet")], lambda line: None)
 
 
 def test_an_interrupted_run_goes_on(examples: Examples, tmp_path: Path) -> None:
