@@ -22,9 +22,10 @@ from image import RELEASE, ROOT, build, install
 TREE = ("falld", "models", "recordings", "pyproject.toml", "tests/bluez/guest")
 """What of this working tree goes into the machine."""
 QEMU = (
-    "qemu-system-x86_64 -accel tcg,thread=multi,tb-size=512 -cpu max -smp 2 -m 3072"
+    "qemu-system-x86_64 -accel tcg,thread=multi,tb-size=512 -cpu Nehalem -smp 2 -m 3072"
     " -nodefaults -nographic -no-reboot -serial stdio"
 )
+"""A processor without AVX: with one that has it, numpy's code for AVX crashed in the emulation."""
 BOOT = "console=ttyS0 quiet panic=-1 rdinit=/opt/falld/tests/bluez/guest/init"
 STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1bc|\r")
 """What the firmware tells a terminal to do."""
