@@ -14,6 +14,7 @@ from typing import Literal
 import click
 
 from falld.alert.clock import clock_synced
+from falld.cli.options import config_file
 from falld.config.last_good import state_dir
 from falld.config.load import DEFAULT_PATH, ConfigError, load
 from falld.config.schema import Config
@@ -49,8 +50,7 @@ class Finding:
 
 
 @click.command()
-@click.option("-c", "--config", "path", type=click.Path(dir_okay=False, path_type=Path), default=DEFAULT_PATH,
-              metavar="FILE", help="The configuration.", show_default=True)  # fmt: skip
+@config_file("The configuration.", default=DEFAULT_PATH, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
 def command(path: Path, as_json: bool) -> None:
     """Look at all that an alert needs on its way; each line says that it is well, or what to do.

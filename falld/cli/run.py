@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from falld.cli.options import config_file
 from falld.config.last_good import CopyError, keep, load_or_last_good, state_dir
 from falld.config.load import load
 from falld.daemon.heard import Heard
@@ -22,15 +23,7 @@ log = logging.getLogger("falld")
 
 
 @click.command()
-@click.option(
-    "-c",
-    "--config",
-    "path",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="The configuration, as in deploy/falld.example.yaml.",
-)
+@config_file("The configuration, as in deploy/falld.example.yaml.", required=True)
 @click.option("--check", is_flag=True, help="Only check the configuration.")
 def command(path: Path, check: bool) -> None:
     """Listen to the wearables of a home, find falls, and see each alert to the monitoring hub.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from falld.cli.options import config_file
 from falld.config.last_good import state_dir
 from falld.config.load import load
 from falld.daemon.control import ask
@@ -20,15 +21,7 @@ NEEDED = {
 
 
 @click.command()
-@click.option(
-    "-c",
-    "--config",
-    "path",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="The configuration of the daemon that runs.",
-)
+@config_file("The configuration of the daemon that runs.", required=True)
 @click.option(
     "--wait", "wait_s", type=click.FloatRange(1, 600), metavar="S", help="For each leg; default: alarm.seen_s."
 )

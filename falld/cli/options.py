@@ -1,0 +1,22 @@
+"""Options that several verbs take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def config_file(words: str, **how: Any) -> Callable[[Command], Command]:
+    """`-c FILE`, the configuration, as `path`.
+
+    Args:
+        words: what it is for.
+        how: of `click.option`, e.g. whether it is required.
+    """
+    kind = click.Path(dir_okay=False, path_type=Path)
+    return click.option("-c", "--config", "path", type=kind, metavar="FILE", help=words, **how)
