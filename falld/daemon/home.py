@@ -194,13 +194,13 @@ class Home:
             "radio": self._live.faults if self._live is not None else [],
             "open": [open_entry(alert) for alert in self._keeper.open_alerts()],
             "outbox": await self._disk(len, self._keeper.outbox),
-            "outbox_fault": None if kept is None else str(kept),
-            "config_fault": None if self._config_fault is None else str(self._config_fault),
-            "clip_fault": None if (clips := self._clips_fault()) is None else str(clips),
-            "link": {"up": link.up, "protocol": link.protocol, "fault": None if fault is None else str(fault)},
-            "hub_fault": None if self._pulse.fault is None else str(self._pulse.fault),
-            "alarm_fault": None if self._escalation.fault is None else str(self._escalation.fault),
-            "test_fault": None if self._drills.fault is None else str(self._drills.fault),
+            "outbox_fault": _words(kept),
+            "config_fault": _words(self._config_fault),
+            "clip_fault": _words(self._clips_fault()),
+            "link": {"up": link.up, "protocol": link.protocol, "fault": _words(fault)},
+            "hub_fault": _words(self._pulse.fault),
+            "alarm_fault": _words(self._escalation.fault),
+            "test_fault": _words(self._drills.fault),
             "counters": asdict(self._publisher.counters) | {"inbox_dropped": self._dropped},
         }
 
@@ -340,12 +340,8 @@ class Home:
         self._tell("published", text, alert_id=row.alert_id, seq=row.seq, attempt=row.attempt + 1, result=result.name)
 
     def _alarmed(self, due: Due, fault: FalldError | None) -> None:
-        text = f"the home's own, for alert {due.alert_id}: {due.why}"
-        data = {"alert_id": due.alert_id, "stage": due.stage}
-        if fault is None:
-            self._tell("alarm", text, fault=text, **data)
-        else:
-            self._tell("alarm", str(fault), fault=str(fault), **data)
+        text = _words(fault) or f"the home's own, for alert {due.alert_id}: {due.why}"
+        self._tell("alarm", text, fault=text, alert_id=due.alert_id, stage=due.stage)
 
     def _acked(self, ack: Ack) -> None:
         self._escalation.deadlines.acked(ack.alert_id, ack.seq)
@@ -355,7 +351,7 @@ class Home:
     def _linked(self, state: LinkState) -> None:
         if state.up:
             self._tell("link", f"up, MQTT {state.protocol}", up=True, protocol=state.protocol)
-        fault = None if state.fault is None else str(state.fault)
+        fault = _words(state.fault)
         if fault is not None and fault != self._link_fault:
             self._tell("link", fault, up=state.up, protocol=state.protocol, fault=fault)
         self._link_fault = fault
@@ -374,6 +370,10 @@ class Home:
             self._news.set()
             self._drills.hear(heard)
         self._observer(heard)
+
+
+def _words(fault: FalldError | None) -> str | None:
+    return None if fault is None else str(fault)
 
 
 def _live(config: Config, make_detector: MakeDetector) -> Live | None:
