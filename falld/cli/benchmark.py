@@ -76,10 +76,10 @@ def command(
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise FalldError("falld benchmark", f"needs {', '.join(missing)}", "pip install 'falld[learn]'")
-    from falld.learn.benchmark.cache import Cache
     from falld.learn.benchmark.markdown import write_markdown
     from falld.learn.benchmark.plots import load_pyplot, plot
     from falld.learn.benchmark.report import FOLDS, benchmark
+    from falld.learn.cache import Cache
 
     if plots is not None:
         load_pyplot()

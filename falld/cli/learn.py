@@ -39,8 +39,8 @@ def train(paths: tuple[str, ...], out: Path, workers: int, work: Path | None) ->
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise FalldError("falld learn", f"needs {', '.join(missing)}", "pip install 'falld[learn]'")
-    from falld.learn.benchmark.cache import Cache
     from falld.learn.bundle import write_bundle
+    from falld.learn.cache import Cache
     from falld.learn.calibrate import calibrate
     from falld.learn.card import STAGED, card
     from falld.learn.extract import extract

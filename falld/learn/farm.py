@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from falld.learn.benchmark import fingerprint
-from falld.learn.benchmark.cache import Cache
+from falld.learn import fingerprint
+from falld.learn.cache import Cache
 from falld.learn.train import Examples, Model, fit
 from falld.learn.validate import Split
 

@@ -10,14 +10,14 @@ import numpy.typing as npt
 import pytest
 
 from falld.errors import FalldError
+from falld.learn import fingerprint
 from falld.learn.baselines.method import Features, Found, Said
 from falld.learn.baselines.trace import Floats, Trace
-from falld.learn.benchmark import fingerprint
-from falld.learn.benchmark.cache import Cache
 from falld.learn.benchmark.fits import scores
 from falld.learn.benchmark.folds import by_person
 from falld.learn.benchmark.harvest import Harvest, harvest
 from falld.learn.benchmark.kept import packed, unpacked
+from falld.learn.cache import Cache
 from falld.samples.archive_writer import ArchiveWriter
 from falld.samples.block import Block
 from falld.samples.recording import Meta

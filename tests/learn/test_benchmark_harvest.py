@@ -14,13 +14,13 @@ from falld.learn.baselines.impact import Magnitude
 from falld.learn.baselines.method import Features, Found, Said
 from falld.learn.baselines.trace import Floats, Trace, trace
 from falld.learn.benchmark.aftermath import STAYS, UNTOLD, WALKS, aftermath
-from falld.learn.benchmark.cache import Cache
 from falld.learn.benchmark.counts import Facts
 from falld.learn.benchmark.events import responder_hears
 from falld.learn.benchmark.fits import scores
 from falld.learn.benchmark.folds import Fold, by_dataset, by_person
 from falld.learn.benchmark.harvest import Harvest, harvest
 from falld.learn.benchmark.judge import Judge, splits
+from falld.learn.cache import Cache
 from falld.samples.archive_writer import ArchiveWriter
 from falld.samples.block import Block
 from falld.samples.csvfile import CsvRecording, write_csv

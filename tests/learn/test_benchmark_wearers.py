@@ -7,13 +7,13 @@ import pytest
 
 from falld.learn.baselines.impact import Magnitude
 from falld.learn.baselines.method import Found
-from falld.learn.benchmark.cache import Cache
 from falld.learn.benchmark.counts import Facts
 from falld.learn.benchmark.events import gather
 from falld.learn.benchmark.fits import scores
 from falld.learn.benchmark.folds import by_wearer
 from falld.learn.benchmark.judge import Judge, splits
 from falld.learn.benchmark.wearers import wearers
+from falld.learn.cache import Cache
 from falld.learn.extract import Trial
 from falld.learn.truth import Truth
 from falld.samples.recording import Meta

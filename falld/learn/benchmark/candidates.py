@@ -8,8 +8,8 @@ from dataclasses import fields, replace
 import numpy as np
 
 import falld.learn.extract
-from falld.learn.benchmark import fingerprint
-from falld.learn.benchmark.cache import Arrays, Cache
+from falld.learn import fingerprint
+from falld.learn.cache import Arrays, Cache
 from falld.learn.extract import Table, Trial, extract
 
 Progress = Callable[[str], None]

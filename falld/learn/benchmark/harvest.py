@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 
 from falld.errors import FalldError
+from falld.learn import fingerprint
 from falld.learn.baselines.method import Found, Method
 from falld.learn.baselines.scouted import Scouted
 from falld.learn.baselines.shipped import Shipped
 from falld.learn.baselines.trace import Trace, trace
-from falld.learn.benchmark import fingerprint
 from falld.learn.benchmark.aftermath import aftermath
-from falld.learn.benchmark.cache import Cache
 from falld.learn.benchmark.candidates import table_of
 from falld.learn.benchmark.events import Gathered, gather, scouted
 from falld.learn.benchmark.kept import packed, unpacked
 from falld.learn.benchmark.whole import whole
+from falld.learn.cache import Cache
 from falld.learn.extract import Trial, dataset_of, trial_of
 from falld.samples.catalogue import open_paths
 from falld.samples.recording import Recording, RecordingError, Unusable

@@ -14,7 +14,6 @@ from falld.learn.baselines.own import Falld
 from falld.learn.baselines.scouted import Scouted
 from falld.learn.baselines.shipped import Shipped
 from falld.learn.baselines.trace import Floats, Mask
-from falld.learn.benchmark.cache import Cache
 from falld.learn.benchmark.cells import Section, paragraph, plain
 from falld.learn.benchmark.counts import Facts
 from falld.learn.benchmark.curves import CurvePoint, Curves, curves
@@ -27,6 +26,7 @@ from falld.learn.benchmark.parts import Parts
 from falld.learn.benchmark.sections import RULE, data
 from falld.learn.benchmark.tables import Tables
 from falld.learn.benchmark.wearers import wearers
+from falld.learn.cache import Cache
 
 FOLDS = ("dataset", "wearer", "person")
 """Kinds of folds, in the order of what they prove: data sets left out, long recordings left out, people left out."""
