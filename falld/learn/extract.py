@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +48,16 @@ class Table:
     """(c,) an event at this candidate would be a hit."""
     walk_t: npt.NDArray[np.float64]
     """(c,) when the wearer was seen to walk again, within the time that an impact is followed up; inf: not."""
+
+    def followed_by(self, other: Table) -> Table:
+        """Both; this one's trials keep their numbers."""
+        columns = {
+            each.name: np.concatenate((getattr(self, each.name), getattr(other, each.name)))
+            for each in fields(self)
+            if each.name not in ("trials", "trial")
+        }
+        trial = np.concatenate((self.trial, other.trial + len(self.trials)))
+        return replace(self, trials=[*self.trials, *other.trials], trial=trial, **columns)
 
 
 def dataset_of(recording: Recording) -> str:

@@ -181,8 +181,8 @@ def main(archives: tuple[str, ...], also: tuple[str, ...], bundle: Path | None, 
         click.echo(line, err=True)
 
     taken = Bundle.load(bundle or shipped_bundle())
-    everything = extract([*archives, *also], progress)
     plain = extract(archives, progress)
+    everything = plain.followed_by(extract(also, progress)) if also else plain
     worse = []
     for how in WAYS:
         progress(how)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from players import PEOPLE, play
 from threadpoolctl import threadpool_limits
 
 from falld.learn.baselines.impact import Magnitude
@@ -14,24 +15,18 @@ from falld.learn.baselines.own import Falld
 from falld.learn.baselines.recipe import Recipe, own_features
 from falld.learn.baselines.scouted import FollowsUp, Scouted
 from falld.learn.baselines.trace import trace
-from falld.learn.benchmark.cache import Cache
 from falld.learn.benchmark.counts import Facts
 from falld.learn.benchmark.folds import Fold, by_dataset
 from falld.learn.benchmark.harvest import Harvest, harvest
 from falld.learn.benchmark.markdown import alone, filled, write_markdown
 from falld.learn.benchmark.report import Report, benchmark
 from falld.learn.benchmark.whole import whole
+from falld.learn.cache import Cache
 from falld.learn.extract import Table, extract, trial_of
-from falld.samples.archive_writer import ArchiveWriter
-from falld.samples.block import Block
 from falld.samples.catalogue import open_paths
 from falld.samples.recording import Unusable
 from falld.samples.survey import survey
-from falld.simulate.recording import simulate
-from falld.simulate.scenes import SCENES
 
-NAMES = ("fall-forward-waist", "jump-waist", "fall-collapse-wrist", "clap-and-table-wrist")
-PEOPLE = 14
 METHODS: tuple[Scouted, ...] = (Recipe(), Falld())
 # A fold of so few has less than one batch of a network.
 pytestmark = pytest.mark.filterwarnings("ignore:Got `batch_size` less than 1 or larger:UserWarning")
@@ -39,17 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Got `batch_size` less than 1 or 
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Four scenes, played by people of two data sets, everybody a little different."""
-    path = tmp_path_factory.mktemp("own") / "scenes.parquet"
-    rng = np.random.default_rng(3)
-    with ArchiveWriter(path) as writer:
-        for name in NAMES:
-            meta, block = simulate(SCENES[name])
-            for p in range(PEOPLE):
-                own = replace(meta, subject=f"p{p}", source=("left", "smartfallmm")[p % 2], events=())
-                noise = rng.normal(0, 0.03, block.acc.shape).astype(np.float32)
-                writer.add(own, [Block(block.t, block.acc + noise)])
-    return str(path)
+    return play(tmp_path_factory.mktemp("own") / "scenes.parquet", ("left", "smartfallmm"))
 
 
 @pytest.fixture(scope="module")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
+from players import play
 from threadpoolctl import threadpool_limits
 
 from falld.errors import FalldError
-from falld.learn.benchmark.cache import Cache
 from falld.learn.bundle import export
+from falld.learn.cache import Cache
 from falld.learn.calibrate import Calibration
 from falld.learn.extract import Table, extract
 from falld.learn.farm import fit_all
@@ -21,25 +21,13 @@ from falld.learn.validate import Split
 from falld.samples.archive_writer import ArchiveWriter
 from falld.samples.block import Block
 from falld.samples.recording import Meta
-from falld.simulate.recording import simulate
-from falld.simulate.scenes import SCENES
 
-NAMES = ("fall-forward-waist", "jump-waist", "fall-collapse-wrist", "clap-and-table-wrist")
-PEOPLE = 14
 pytestmark = pytest.mark.filterwarnings("ignore:Got `batch_size` less than 1 or larger:UserWarning")
 
 
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Examples:
-    path = tmp_path_factory.mktemp("train") / "scenes.parquet"
-    rng = np.random.default_rng(3)
-    with ArchiveWriter(path) as writer:
-        for name in NAMES:
-            meta, block = simulate(SCENES[name])
-            for p in range(PEOPLE):
-                noise = rng.normal(0, 0.03, block.acc.shape).astype(np.float32)
-                writer.add(replace(meta, subject=f"p{p}", events=()), [Block(block.t, block.acc + noise)])
-    return Examples(extract([str(path)], lambda line: None))
+    return Examples(extract([play(tmp_path_factory.mktemp("train") / "scenes.parquet")], lambda line: None))
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +55,15 @@ def test_the_same_candidates_give_the_same_model(examples: Examples, model: Mode
     with threadpool_limits(1):
         again = fit(examples, np.arange(len(examples.table.trial)))
     assert export(again, Calibration()).SerializeToString() == export(model, Calibration()).SerializeToString()
+
+
+def test_tables_follow_one_another_as_archives_do(tmp_path: Path) -> None:
+    first, second = (play(tmp_path / f"{name}.parquet", (name,)) for name in "ab")
+    both = extract([first, second], lambda line: None)
+    joined = extract([first], lambda line: None).followed_by(extract([second], lambda line: None))
+    assert joined.trials == both.trials
+    for column in ("trial", "impact_t", "t", "acc", "label", "hit", "walk_t"):
+        np.testing.assert_array_equal(getattr(joined, column), getattr(both, column))
 
 
 def test_nothing_to_learn_from_is_told(tmp_path: Path) -> None:
