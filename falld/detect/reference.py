@@ -55,11 +55,10 @@ class Reference:
     def deviation(self, judge: Judge) -> str | None:
         """The first case that is told otherwise here, in words; None: all are as they were."""
         for cases in self.cases:
-            windows = cases.windows.acc
-            for i, (name, there) in enumerate(zip(cases.names, cases.probability.tolist(), strict=True)):
-                here = float(judge(Windows(windows[i : i + 1]), cases.placement, 1)[0])
-                if not abs(here - there) <= TOLERANCE:
-                    return f"reference case {name} has probability {here:.6f} here, {there:.6f} where it was made"
+            here = judge(cases.windows, cases.placement, 1).tolist()
+            for name, there, found in zip(cases.names, cases.probability.tolist(), here, strict=True):
+                if not abs(found - there) <= TOLERANCE:
+                    return f"reference case {name} has probability {found:.6f} here, {there:.6f} where it was made"
         return None
 
     def same_at_once(self, judge: Judge) -> bool:
