@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import click
 from pydantic import Field, TypeAdapter, ValidationError
 
+from falld.config.kinds import Host, Id, is_loopback
 from falld.config.load import DEFAULT_PATH, ConfigError, UnreadableConfig, json_schema, load
 from falld.config.new import Answers, new_id, text_of, write_new
 from falld.config.reference import page
-from falld.config.schema import Host, Id, is_loopback
 from falld.samples.recording import PLACEMENTS
 
 WRONG = 1

@@ -9,8 +9,9 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from falld.config.broker import WITHOUT_ENCRYPTION
+from falld.config.kinds import is_loopback
 from falld.config.load import parse
-from falld.config.schema import WITHOUT_ENCRYPTION, is_loopback
 from falld.errors import FalldError
 
 LETTERS = "abcdefghjkmnpqrstvwxyz"

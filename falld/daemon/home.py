@@ -18,7 +18,7 @@ from falld.alert.outbox import Row
 from falld.alert.wire import Ack, Command, Response
 from falld.config.last_good import state_dir
 from falld.config.schema import Config
-from falld.config.schema import Wearable as WearableConfig
+from falld.config.wearers import Wearable as WearableConfig
 from falld.daemon.alarm import Alarm
 from falld.daemon.clips import Clips
 from falld.daemon.control import answering

@@ -7,9 +7,9 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
-from falld.config.schema import Button as ButtonConfig
 from falld.config.schema import Config
-from falld.config.schema import Wearable as WearableConfig
+from falld.config.wearers import Button as ButtonConfig
+from falld.config.wearers import Wearable as WearableConfig
 from falld.daemon.heard import Heard, Observer
 from falld.daemon.keeper import Keeper
 from falld.daemon.wearable import Detecting, MakeDetector, Opened

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from falld.config.schema import BrokerConfig
+from falld.config.broker import BrokerConfig
 from falld.publish.broker import PORT, TLS_PORT, Broker, Tls
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from falld.config.schema import BrokerConfig
+from falld.config.broker import BrokerConfig
 from falld.config.secret import SecretError
 from falld.daemon.route import broker_of
 from falld.publish.broker import Broker, Tls

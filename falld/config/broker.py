@@ -1,0 +1,82 @@
+"""A broker in the configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from falld.config.kinds import Credential, FilePath, Host, Model, UserName, Variable, fault, is_loopback
+from falld.config.secret import Secret
+
+WITHOUT_ENCRYPTION = "yes, without encryption"
+
+
+class BrokerConfig(Model):
+    """A broker and how to log in to it. No secret is in here, only where it is kept."""
+
+    host: Host
+    """Its name or IP address, alone."""
+    tls: bool = True
+    """Encrypt, and check that the certificate is for `host`; may be false for a broker on this machine."""
+    plaintext: Literal["yes, without encryption"] | None = Field(default=None, validate_default=True)
+    """The only way to a broker on another machine with `tls: false`: said in words."""
+    port: int | None = Field(default=None, ge=1, le=65535)
+    """None: 8883 with TLS, 1883 without."""
+    ca_file: FilePath | None = None
+    """The authority that signed the broker's certificate; None: those of the system."""
+    username: UserName | None = None
+    """None: the home's id where there is a password, else nobody."""
+    password_file: FilePath | None = None
+    """A file that holds the password alone."""
+    password_env: Variable | None = None
+    """An environment variable that holds the password."""
+    password_credential: Credential | None = Field(default=None, validate_default=True)
+    """A name under $CREDENTIALS_DIRECTORY: `LoadCredential=` of the systemd unit."""
+    protocol: Annotated[
+        Literal["auto", "5", "3.1.1"], BeforeValidator(lambda v: "5" if type(v) is int and v == 5 else v)
+    ] = "auto"
+    """Version of MQTT; `auto` tries 5 first."""
+
+    @field_validator("plaintext")
+    @classmethod
+    def _encrypted(cls, plaintext: str | None, info: ValidationInfo) -> str | None:
+        host, tls = info.data.get("host"), info.data.get("tls")
+        if tls is True and plaintext is not None:
+            raise fault("expected no `plaintext` beside `tls: true`, found one", "take one of the two out")
+        if tls is False and plaintext is None and host is not None and not is_loopback(host):
+            raise fault(
+                f"expected TLS to a broker on another machine, found `tls: false` for {host}",
+                f'use `tls: true`, or add `plaintext: "{WITHOUT_ENCRYPTION}"`',
+            )
+        return plaintext
+
+    @field_validator("ca_file")
+    @classmethod
+    def _ca_of_tls(cls, ca_file: Path | None, info: ValidationInfo) -> Path | None:
+        if ca_file is not None and info.data.get("tls") is False:
+            raise fault("expected no `ca_file` beside `tls: false`, found one", "use `tls: true`")
+        return ca_file
+
+    @field_validator("password_credential")
+    @classmethod
+    def _one_password(cls, credential: str | None, info: ValidationInfo) -> str | None:
+        given = [key for key in ("password_file", "password_env") if info.data.get(key) is not None]
+        if len(given) + (credential is not None) > 1:
+            raise fault(
+                "expected at most one of `password_file`, `password_env`, `password_credential`, found more",
+                "keep the one that is meant",
+            )
+        return credential
+
+    @property
+    def secret(self) -> Secret | None:
+        """Where the password is kept; None: there is none."""
+        if self.password_file is not None:
+            return Secret.in_file(self.password_file)
+        if self.password_env is not None:
+            return Secret.in_environment(self.password_env)
+        if self.password_credential is not None:
+            return Secret.in_credential(self.password_credential)
+        return None
