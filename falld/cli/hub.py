@@ -19,11 +19,12 @@ from falld.alert.clock import utc_now
 from falld.alert.draft import Answer
 from falld.alert.message import utc_text
 from falld.alert.topics import hub_status
+from falld.config.kinds import is_loopback
 from falld.config.secret import Secret
 from falld.hub.service import Hub
 from falld.hub.show import Event, as_json
 from falld.hub.store import Entry, Store
-from falld.publish.broker import Broker
+from falld.publish.broker import Broker, Tls
 from falld.publish.link import LinkState
 from falld.publish.worker import Worker
 from falld.samples.block import Block
@@ -63,6 +64,11 @@ def _hub_id(ctx: click.Context, param: click.Parameter, value: str) -> str:
               help=f"Holds the password alone; else ${PASSWORD_VARIABLE}.")  # fmt: skip
 @click.option("--ca-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="Authority that signed the broker's certificate; else those of the system.")  # fmt: skip
+@click.option("--cert-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="The hub's own certificate, for a broker that asks for one.")  # fmt: skip
+@click.option("--key-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Its key, not encrypted; else it is in the certificate's file.")  # fmt: skip
+@click.option("--without-encryption", is_flag=True, help="No TLS; on this machine's own broker it is never asked for.")
 @click.option("--name", default="hub", show_default=True, callback=_hub_id, metavar="HUBID", help="This hub's id.")
 @_store_option("Where alerts are kept; else ~/.local/state/falld/hub.db.")
 @click.option("--json", "as_jsonl", is_flag=True, help="One JSON object a line.")
@@ -72,6 +78,9 @@ def command(
     address: str,
     password_file: Path | None,
     ca_file: Path | None,
+    cert_file: Path | None,
+    key_file: Path | None,
+    without_encryption: bool,
     name: str,
     store: Path | None,
     as_jsonl: bool,
@@ -82,7 +91,11 @@ def command(
     """
     ctx.obj = store
     if ctx.invoked_subcommand is None:
-        broker = Broker.at(address, password=_password(password_file), ca_file=ca_file)
+        if key_file is not None and cert_file is None:
+            raise click.UsageError("give --cert-file beside --key-file")
+        broker = Broker.at(address, password=_password(password_file), files=Tls(ca_file, cert_file, key_file))
+        if broker.tls is None and not without_encryption and not is_loopback(broker.host):
+            raise click.UsageError("the broker is on another machine: use mqtts://, or add --without-encryption")
         asyncio.run(_serve(broker, name, store or _default_store(), as_jsonl))
 
 

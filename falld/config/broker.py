@@ -26,6 +26,12 @@ class BrokerConfig(Model):
     """None: 8883 with TLS, 1883 without."""
     ca_file: FilePath | None = None
     """The authority that signed the broker's certificate; None: those of the system."""
+    cert_file: FilePath | None = None
+    """The home's own certificate in PEM form, for a broker that asks for one; the home's id is the CN in it."""
+    key_file: FilePath | None = None
+    """Its key, not encrypted; None: it is in `cert_file`."""
+    key_credential: Credential | None = None
+    """Its key as a systemd credential, instead of `key_file`."""
     username: UserName | None = None
     """None: the home's id where there is a password, else nobody."""
     password_file: FilePath | None = None
@@ -52,12 +58,21 @@ class BrokerConfig(Model):
             )
         return plaintext
 
-    @field_validator("ca_file")
+    @field_validator("ca_file", "cert_file")
     @classmethod
-    def _ca_of_tls(cls, ca_file: Path | None, info: ValidationInfo) -> Path | None:
-        if ca_file is not None and info.data.get("tls") is False:
-            raise fault("expected no `ca_file` beside `tls: false`, found one", "use `tls: true`")
-        return ca_file
+    def _of_tls(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        if file is not None and info.data.get("tls") is False:
+            raise fault(f"expected no `{info.field_name}` beside `tls: false`, found one", "use `tls: true`")
+        return file
+
+    @field_validator("key_file", "key_credential")
+    @classmethod
+    def _key_of_a_certificate(cls, key: Path | str | None, info: ValidationInfo) -> Path | str | None:
+        if key is not None and "cert_file" in info.data and info.data["cert_file"] is None:
+            raise fault(f"expected `cert_file` beside `{info.field_name}`, found none", "name the key's certificate")
+        if info.field_name == "key_credential" and key is not None and info.data.get("key_file") is not None:
+            raise fault("expected one of `key_file` and `key_credential`, found both", "keep the one that is meant")
+        return key
 
     @field_validator("password_credential")
     @classmethod
@@ -69,6 +84,15 @@ class BrokerConfig(Model):
                 "keep the one that is meant",
             )
         return credential
+
+    @property
+    def own_key(self) -> Path | None:
+        """The file with the key of `cert_file`; None: it is in there.
+
+        Raises:
+            SecretError: it is a credential, and systemd gave the service none.
+        """
+        return self.key_file if self.key_credential is None else Secret.in_credential(self.key_credential).path
 
     @property
     def secret(self) -> Secret | None:

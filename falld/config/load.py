@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,11 @@ DEFAULT_PATH = Path("/etc/falld/falld.yaml")
 VERSION = 1
 EXAMPLE = "see deploy/falld.example.yaml"
 SECRETS = {"password", "passwd", "pass", "secret", "token", "credentials"}
+PLACES_OF_SECRETS = {"password_file", "password_env", "password_credential", "key_file", "key_credential"}
+UNTOLD = "something that may hold a password"
+"""Instead of a value that stands where a place is to be named, or looks like `user:password@host`."""
+_QUOTED_NAME = re.compile(r"""(alias|tag|handle) ['"].*""")
+"""YAML takes what begins with * or ! for a name; a password may begin so."""
 EXPECTED = {
     "bool_type": "true or false",
     "finite_number": "a finite number",
@@ -132,6 +138,7 @@ def _syntax(error: yaml.YAMLError | ValueError) -> Problem:
     """Without the excerpt that yaml gives: it might show a secret."""
     mark = getattr(error, "problem_mark", None)
     what = getattr(error, "problem", None) or "a value that cannot be read"
+    what = _QUOTED_NAME.sub(r"\1", what)
     line, column = (mark.line + 1, f", column {mark.column + 1}") if mark is not None else (0, "")
     return Problem(line, "", f"not YAML: {what}{column}", "check indents and quotes there")
 
@@ -170,6 +177,9 @@ def _problem(root: yaml.Node, details: ErrorDetails) -> Problem:
         what = f"expected {_expected(details)}, found {_found(node)}"
         if kind == "string_type" and isinstance(node, yaml.ScalarNode) and node.value:
             what, remedy = f"{what}, which YAML does not take for text", f'put it in quotes: "{node.value}"'
+    if isinstance(node, yaml.ScalarNode) and node.value and ("@" in node.value or key in PLACES_OF_SECRETS):
+        what = re.sub(rf'found "?{re.escape(node.value)}"?', f"found {UNTOLD}", what)
+        remedy = remedy.replace(f'"{node.value}"', '"..."')
     return Problem(line, _dotted(at), what, remedy)
 
 

@@ -48,8 +48,11 @@ class Broker:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @classmethod
-    def at(cls, address: str, *, password: SecretStr | None = None, ca_file: Path | None = None) -> Broker:
+    def at(cls, address: str, *, password: SecretStr | None = None, files: Tls | None = None) -> Broker:
         """A broker from `mqtt://user@host:port` or, with TLS, `mqtts://user@host:port`.
+
+        Args:
+            files: for TLS; None: the authorities of the system, and no certificate of one's own.
 
         Raises:
             BrokerAddressError: it is not of that form, or a password stands in it.
@@ -63,14 +66,14 @@ class Broker:
         if url.password is not None:
             what = "a password stands in it, where every user of the machine can read it"
             raise BrokerAddressError("broker address", what, "put it into a file or $FALLD_MQTT_PASSWORD")
-        if url.scheme not in ("mqtt", "mqtts") or not url.hostname or url.path.strip("/") or url.query:
+        if url.scheme not in ("mqtt", "mqtts") or not url.hostname or url.path.strip("/") or url.query or url.fragment:
             raise BrokerAddressError("broker address", "it is not of the expected form", remedy)
-        if ca_file is not None and url.scheme == "mqtt":
-            what = "a CA file is given, but the address is one without TLS"
-            raise BrokerAddressError("broker address", what, "use mqtts:// or leave the CA file out")
+        if files not in (None, Tls()) and url.scheme == "mqtt":
+            what = "a CA file or a certificate is given, but the address is one without TLS"
+            raise BrokerAddressError("broker address", what, "use mqtts:// or leave the file out")
         username = unquote(url.username) if url.username else None
         if password is not None and username is None:
             what = "a password is given, but no user name"
             raise BrokerAddressError("broker address", what, "write the user before the host: mqtt://user@host")
-        tls = Tls(ca_file=ca_file) if url.scheme == "mqtts" else None
+        tls = (files or Tls()) if url.scheme == "mqtts" else None
         return cls(url.hostname, port or (TLS_PORT if tls else PORT), tls, username, password)

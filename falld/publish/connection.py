@@ -80,6 +80,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._connack: asyncio.Future[tuple[int, str]] = self._loop.create_future()
         self._lost: asyncio.Future[LinkError] = self._loop.create_future()
+        self._alert: str | None = None
         self._window = asyncio.Semaphore(WINDOW)
         self._pubacks: dict[int, asyncio.Future[PublishResult]] = {}
         self._subacks: dict[int, asyncio.Future[list[tuple[int, str]]]] = {}
@@ -124,9 +125,10 @@ class Connection:
             code, name = self._connack.result()
             if code >= 0x80:
                 raise faults.of_connack(where, code, name)
+        elif self._alert is not None:
+            raise faults.of_alert(where, self._alert)
         elif self._lost.done():
-            what = f"the broker closed the connection without an answer to MQTT {self._version}"
-            raise Unanswered(where, what, faults.WRONG_PORT)
+            raise faults.of_silence(where, self._version, self._broker.tls)
         else:
             what = f"no answer to MQTT {self._version} within {connack_s:g} s"
             raise Unanswered(where, what, "check that an MQTT broker listens there, and its log")
@@ -189,7 +191,7 @@ class Connection:
     def _connect(self) -> None:
         """On a worker thread: name lookup, TCP, TLS, and CONNECT sent."""
         if self._broker.tls is not None:
-            self._client.tls_set_context(tls_context(self._broker.tls))
+            self._client.tls_set_context(tls_context(self._broker.tls, self._alerted))
         properties = None
         if self._version == "5":
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -197,6 +199,10 @@ class Connection:
             properties.MaximumPacketSize = LARGEST_PACKET
         host, port = self._broker.host, self._broker.port
         self._client.connect(host, port, self._timing.keepalive, properties=properties)
+
+    def _alerted(self, reason: str) -> None:
+        """On whichever thread reads or writes."""
+        self._alert = reason
 
     def _stop(self) -> None:
         """On a worker thread: shuts the socket under paho's thread, which ends it, and waits for that."""

@@ -7,6 +7,7 @@ import ssl
 from enum import IntEnum
 
 from falld.errors import FalldError
+from falld.publish.broker import Tls
 
 
 class LinkError(FalldError):
@@ -54,6 +55,27 @@ UNSUPPORTED_VERSION = 0x84
 _LOGIN = (0x86, 0x87)  # bad user name or password, not authorised: brokers use either for a wrong password
 _BUSY = (0x88, 0x89, 0x8B, 0x97, 0x9F)  # unavailable, busy, shutting down, quota, too many connections
 
+_UNTRUSTED = {
+    9: "check this machine's clock",
+    10: "renew the broker's certificate; if it is new, check this machine's clock",
+    62: "connect by a name that is in the certificate",
+    64: "connect by an address that is in the certificate, or by a name",
+}
+"""By OpenSSL's number for the fault: not yet valid, expired, another host name, another IP address."""
+_ALERTS = {
+    "CERTIFICATE_REQUIRED": ("it asks for a client certificate", "give one, with its key"),
+    "HANDSHAKE_FAILURE": ("it may ask for a client certificate", "give one, with its key, and see the broker's log"),
+    "UNKNOWN_CA": (
+        "it does not trust the client certificate",
+        "have it signed by the authority that the broker's `cafile` holds",
+    ),
+    "CERTIFICATE_EXPIRED": ("the client certificate has expired", "make a new one; if it is new, check the clocks"),
+    "CERTIFICATE_REVOKED": ("the client certificate was revoked", "make a new one"),
+    "BAD_CERTIFICATE": ("it does not take the client certificate", "see the broker's log, and check the clocks"),
+    "UNSUPPORTED_CERTIFICATE": ("the client certificate is not for clients", "make one for clients"),
+}
+"""What a broker means by the reason that it closes a connection with (RFC 8446, 6.2)."""
+
 WRONG_PORT = "check that the port is one for MQTT, with TLS or without as the broker has it"
 _SEE_BROKER = "see the broker's log"
 
@@ -70,20 +92,12 @@ def of_connecting(where: str, error: OSError) -> LinkError:
         case ConnectionRefusedError():
             return LinkError(where, "nothing listens there", "start the broker, or mend host and port")
         case ssl.SSLCertVerificationError():
-            return LinkError(
-                where,
-                f"the broker's certificate is not trusted ({error.verify_message})",
-                "give the CA file that signed it, connect by the name in it, and check this machine's clock",
-            )
+            what = f"the broker's certificate is not trusted ({error.verify_message})"
+            return LinkError(where, what, _UNTRUSTED.get(error.verify_code, "give the CA file that signed it"))
         case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):
             return LinkError(where, "no TLS is spoken there", "use the port with TLS, usually 8883")
         case ssl.SSLError():
-            reason = error.reason or "the handshake failed"
-            return LinkError(
-                where,
-                f"TLS failed ({reason})",
-                "check the port, and whether the broker asks for a client certificate",
-            )
+            return of_alert(where, error.reason or "the handshake failed")
         case ConnectionResetError():
             return LinkError(where, "the connection was closed at once", WRONG_PORT)
         case TimeoutError():
@@ -92,6 +106,21 @@ def of_connecting(where: str, error: OSError) -> LinkError:
             return LinkError(
                 where, f"cannot be reached ({error.strerror or error})", "check the network, host and port"
             )
+
+
+def of_alert(where: str, reason: str) -> LinkError:
+    """Why a broker ended TLS; `reason` is OpenSSL's name for it."""
+    what, remedy = _ALERTS.get(reason.partition("_ALERT_")[2], ("", "check the port, and see the broker's log"))
+    return LinkError(where, f"TLS failed: {what} ({reason})" if what else f"TLS failed ({reason})", remedy)
+
+
+def of_silence(where: str, version: str, tls: Tls | None) -> LinkError:
+    """The broker closed the connection before it answered."""
+    what = f"the broker closed the connection without an answer to MQTT {version}"
+    if tls is None:
+        return Unanswered(where, what, WRONG_PORT)
+    own = "asks for a client certificate" if tls.cert_file is None else "takes the client certificate"
+    return Unanswered(where, what, f"check that the port is one for MQTT, and in the broker's log whether it {own}")
 
 
 def of_connack(where: str, code: int, name: str) -> LinkError:

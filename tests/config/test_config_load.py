@@ -317,10 +317,7 @@ MISTAKES = {
     ),
     "unknown tag": (
         ("id: h1", "id: !secret h1"),
-        [
-            "2: not YAML: could not determine a constructor for the tag '!secret', column 12; "
-            "check indents and quotes there"
-        ],
+        ["2: not YAML: could not determine a constructor for the tag, column 12; check indents and quotes there"],
     ),
     "no YAML": (
         ("version: 1\n", "version: 1\n\thome: 3\n"),
@@ -357,6 +354,9 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(write: Write) ->
         ("tls: false, pasword: sesame", "pasword"),
         ("tls: false, password_env: sesame!", "password_env"),
         ("tls: true, port: '1', password: 'sesame", ""),
+        ("tls: false, password: !sesame", "not YAML"),
+        ("tls: false, password: *sesame", "not YAML"),
+        ("tls: false, protocol: u:sesame@h", "protocol"),
     ],
 )
 def test_a_secret_in_the_file_is_refused_and_not_repeated(write: Write, bad: str, place: str) -> None:
@@ -369,6 +369,49 @@ def test_a_password_in_the_host_is_not_repeated(write: Write) -> None:
     lines = told(write(GOOD.replace("localhost", '"mqtt://u:sesame@h:1883"')))
     assert lines[0].startswith("8: routes[0].broker.host: expected a host name or an IP address alone")
     assert "sesame" not in "".join(lines)
+
+
+def test_an_address_with_a_password_is_not_repeated_wherever_it_stands(write: Write) -> None:
+    for bad in (
+        GOOD.replace("{host: localhost, tls: false}", "mqtts://u:sesame@h"),
+        GOOD.replace("id: h1", "id: u:sesame@h"),
+    ):
+        assert "found something that may hold a password" in (said := "".join(told(write(bad))))
+        assert "sesame" not in said
+
+
+@pytest.mark.parametrize("key", ["password_file", "key_file", "password_env", "key_credential"])
+def test_a_number_where_the_place_of_a_secret_is_named_is_not_repeated(write: Write, key: str) -> None:
+    said = "".join(told(write(GOOD.replace("tls: false", f"cert_file: c, {key}: 770033"))))
+    assert key in said
+    assert "770033" not in said
+
+
+def test_a_certificate_of_the_home(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(GOOD.replace("tls: false", "cert_file: h1.pem, key_file: h1-key.pem"))
+    broker = load(path).routes[0].broker
+    assert (broker.cert_file, broker.own_key) == (path.parent / "h1.pem", path.parent / "h1-key.pem")
+    assert load(write(GOOD.replace("tls: false", "cert_file: h1.pem"))).routes[0].broker.own_key is None
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/falld.service")
+    kept = load(write(GOOD.replace("tls: false", "cert_file: h1.pem, key_credential: key"))).routes[0].broker
+    assert kept.own_key == Path("/run/credentials/falld.service/key")
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ("tls: false, cert_file: a", "expected no `cert_file` beside `tls: false`, found one; use `tls: true`"),
+        ("key_file: a", "expected `cert_file` beside `key_file`, found none; name the key's certificate"),
+        ("key_credential: a", "expected `cert_file` beside `key_credential`, found none; name the key's certificate"),
+        (
+            "cert_file: a, key_file: b, key_credential: c",
+            "expected one of `key_file` and `key_credential`, found both; keep the one that is meant",
+        ),
+    ],
+)
+def test_a_certificate_that_does_not_fit_is_told(write: Write, bad: str, said: str) -> None:
+    (line,) = told(write(GOOD.replace("tls: false", bad)))
+    assert line.endswith(said)
 
 
 def test_an_inline_password_is_told_where_it_belongs(write: Write) -> None:

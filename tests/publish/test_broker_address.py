@@ -24,7 +24,7 @@ def test_reads(address: str, broker: Broker) -> None:
 
 
 def test_takes_password_and_ca() -> None:
-    broker = Broker.at("mqtts://home@h", password=SECRET, ca_file=Path("ca.pem"))
+    broker = Broker.at("mqtts://home@h", password=SECRET, files=Tls(Path("ca.pem")))
     assert broker.tls == Tls(Path("ca.pem"))
     assert broker.password == SECRET
     assert SECRET.get_secret_value() not in f"{broker!r} {broker}"
@@ -41,6 +41,7 @@ def test_takes_password_and_ca() -> None:
         "mqtt://h:99999",
         "mqtt://h/path",
         "mqtt://u:canary-81c2@h",
+        "mqtt://u:12#canary-81c2@h",
     ],
 )
 def test_refuses_without_repeating_it(address: str) -> None:
@@ -52,7 +53,7 @@ def test_refuses_without_repeating_it(address: str) -> None:
 
 def test_refuses_what_would_be_ignored() -> None:
     with pytest.raises(BrokerAddressError, match="without TLS"):
-        Broker.at("mqtt://h", ca_file=Path("ca.pem"))
+        Broker.at("mqtt://h", files=Tls(Path("ca.pem")))
     with pytest.raises(BrokerAddressError, match="no user name"):
         Broker.at("mqtt://h", password=SECRET)
 
