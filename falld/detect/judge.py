@@ -11,8 +11,8 @@ from falld.detect.budget import doubtful_ladder, ladder
 from falld.detect.bundle import Bundle
 from falld.detect.events import Decision, Event, Gap
 from falld.detect.explain import explain
+from falld.detect.gate import Candidates, End, Finding
 from falld.detect.learnt import Learnt
-from falld.detect.scout import Candidates, End, Finding
 from falld.detect.walk import Looks
 from falld.detect.watch import Ended, Watches
 from falld.detect.window import Windows
@@ -79,7 +79,8 @@ class Judge:
             return self._look(looks, 0, number)
         before = [0] * len(candidates) if looks is None else np.searchsorted(looks.done, candidates.done).tolist()
         windows = self._calibrated(candidates.windows, looks, before)
-        probabilities = self._bundle.probabilities(windows, self._placement).tolist()
+        known = candidates.probabilities if self._learnt.gravity is None else None
+        probabilities = (self._bundle.probabilities(windows, self._placement) if known is None else known).tolist()
         events: list[Event] = []
         seen = 0
         for i, until in enumerate(before):

@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import numpy.typing as npt
 
-from falld.detect.scout import Candidates, End, Scout
+from falld.detect.gate import Candidates, End
+from falld.detect.scout import Scout
 from falld.detect.walk import Looks
 from falld.detect.watch import WAIT, stance, walks
 from falld.errors import FalldError

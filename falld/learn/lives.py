@@ -9,9 +9,10 @@ from typing import Any
 from falld.detect.budget import STEPS, Budget
 from falld.detect.bundle import Bundle
 from falld.detect.events import Decision, Event
+from falld.detect.gate import End, Finding
 from falld.detect.judge import Judge
 from falld.detect.learnt import Learnt
-from falld.detect.scout import End, Finding, Scout
+from falld.detect.scout import Scout
 from falld.detect.walk import Looks
 from falld.learn.extract import Trial, trial_of
 from falld.learn.groups import group

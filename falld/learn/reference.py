@@ -12,8 +12,9 @@ import numpy.typing as npt
 import onnxruntime
 
 from falld.detect.bundle import REFERENCE, SUMMED, SUMS, Bundle
+from falld.detect.gate import Candidates
 from falld.detect.reference import CASES, TOLERANCE, Cases, Reference, windows_of
-from falld.detect.scout import Candidates, Scout
+from falld.detect.scout import Scout
 from falld.detect.window import Windows
 from falld.errors import FalldError
 from falld.samples.clock import Clock
