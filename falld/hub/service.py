@@ -14,7 +14,7 @@ from falld.alert.clock import boottime, utc_now
 from falld.alert.topics import Topics, every_home, hub_beat, hub_status, locate
 from falld.alert.wire import Ack, Alert, Beat, ClipAck, Health, HubStatus, Message, Response, Status, WireError, parse
 from falld.hub.clips import IncomingClip
-from falld.hub.show import Event, HomeChange, ResponseSent, of_message, of_silence
+from falld.hub.show import Event, HomeChange, ResponseSent, of_message, of_restart, of_silence
 from falld.hub.store import Incoming, Receipt, Reply, Store
 from falld.hub.waits import Waits
 from falld.publish.backoff import Backoff
@@ -135,6 +135,8 @@ class Hub:
         Raises:
             StoreError: the disk does not do its part; nothing more is acknowledged.
         """
+        for entry in await self._call(self._store.unanswered):
+            self._show(of_restart(self._utc(), entry.home, entry.alert_id, _aged(entry.latest), entry.standing))
         self._waits.resume(await self._call(self._store.waiting), self._now(), self._utc())
         try:
             async with asyncio.TaskGroup() as tasks:

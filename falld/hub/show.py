@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +35,8 @@ class AlertChange:
     probability: float | None
     why: str
     falls: int | None
+    again: bool = False
+    """The hub began anew: it may have been shown before."""
 
     def line(self) -> str:
         word = (self.word.upper() if self.sounds else self.word).ljust(_WORD_WIDTH)
@@ -45,6 +47,7 @@ class AlertChange:
             self._when(),
             "" if self.probability is None else f"{self.probability:.0%}",
             self.why,
+            "still open" if self.again else "",
             "raised by this hub" if self.sounds and self.raised_by == "hub" else "",
             f"alert {self.alert_id}",
         ]
@@ -102,6 +105,13 @@ def of_silence(utc: datetime, home: str, alert_id: str, alert: Alert | None, sta
     """The hub raised an alert of whose home it heard no more; `alert`: its last message."""
     why = f"no word since from the home; {alert.why}" if alert and alert.why else "no word since from the home"
     return _change(utc, home, alert_id, alert, standing, "raised", True, why)
+
+
+def of_restart(utc: datetime, home: str, alert_id: str, alert: Alert | None, standing: Standing) -> AlertChange:
+    """Raised before the hub ended, and nobody has answered: whether anybody was shown it is not known."""
+    why = alert.why if alert else "a message that cannot be read"
+    sounds = standing.state == "raised"
+    return replace(_change(utc, home, alert_id, alert, standing, standing.state, sounds, why), again=True)
 
 
 def _change(

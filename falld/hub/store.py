@@ -150,25 +150,12 @@ class Store:
     def entries(self) -> list[Entry]:
         """All alerts, oldest first."""
         with told(self._path):
-            rows = self._db.execute(
-                f"SELECT home, alert_id, payload, {_CLIP}, {_STANDING} FROM alert JOIN message USING (home, alert_id) "
-                "WHERE seq = last_seq ORDER BY alert_id, home"
-            ).fetchall()
-            replies = self._replies("ORDER BY id")
-        of: dict[tuple[str, str], list[Reply]] = {}
-        for reply in replies:
-            of.setdefault((reply.home, reply.alert_id), []).append(reply)
-        return [
-            Entry(
-                home,
-                alert_id,
-                Standing(*standing),
-                Incoming.read(home, payload, "").alert,
-                tuple(of.get((home, alert_id), ())),
-                bool(clip),
-            )
-            for home, alert_id, payload, clip, *standing in rows
-        ]
+            return self._entries("TRUE", self._replies("ORDER BY id"))
+
+    def unanswered(self) -> list[Entry]:
+        """What was raised and no person has said anything to, oldest first."""
+        with told(self._path):
+            return self._entries(f"raised_by IS NOT NULL AND NOT {_ANSWERED}", [])
 
     def respond(self, alert_id: str, response: Answer, by: str, utc: datetime, home: str | None = None) -> Reply:
         """Keep what a person says; the hub publishes it.
@@ -233,6 +220,26 @@ class Store:
         self._keep(home, alert_id, after)
         return Receipt("new", before, after)
 
+    def _entries(self, where: str, replies: Sequence[Reply]) -> list[Entry]:
+        rows = self._db.execute(
+            f"SELECT home, alert_id, payload, {_CLIP}, {_STANDING} FROM alert JOIN message USING (home, alert_id) "
+            f"WHERE seq = last_seq AND {where} ORDER BY alert_id, home"
+        ).fetchall()
+        of: dict[tuple[str, str], list[Reply]] = {}
+        for reply in replies:
+            of.setdefault((reply.home, reply.alert_id), []).append(reply)
+        return [
+            Entry(
+                home,
+                alert_id,
+                Standing(*standing),
+                Incoming.read(home, payload, "").alert,
+                tuple(of.get((home, alert_id), ())),
+                bool(clip),
+            )
+            for home, alert_id, payload, clip, *standing in rows
+        ]
+
     def _standing(self, home: str, alert_id: str) -> Standing | None:
         row = self._db.execute(
             f"SELECT {_STANDING} FROM alert WHERE home = ? AND alert_id = ?", (home, alert_id)
@@ -257,3 +264,4 @@ class Store:
 
 _STANDING = ", ".join(field.name for field in fields(Standing))
 _CLIP = "EXISTS (SELECT 1 FROM clip WHERE clip.home = alert.home AND clip.alert_id = alert.alert_id)"
+_ANSWERED = "EXISTS (SELECT 1 FROM response WHERE response.home = alert.home AND response.alert_id = alert.alert_id)"

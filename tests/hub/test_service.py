@@ -246,6 +246,25 @@ async def test_a_restarted_hub_raises_what_waited(bench: Bench, mosquitto: Mosqu
         await until(lambda: bench.words == [("raised", True)])
 
 
+async def test_a_restarted_hub_shows_what_nobody_has_answered(bench: Bench, mosquitto: Mosquitto) -> None:
+    silent, answered, cancelled, waiting = uuid7(), uuid7(), uuid7(), uuid7()
+    said = [(silent, "raised"), (answered, "raised"), (cancelled, "raised"), (cancelled, "cancelled")]
+    messages = [an_alert(seq, word, alert_id=alert_id) for seq, (alert_id, word) in enumerate(said, start=1)]
+    messages.append(an_alert(1, alert_id=waiting, raise_after_s=20.0))
+    incoming = [Incoming.read("h1", message.payload(), "") for message in messages]
+    await bench.call(bench.store.commit, incoming, NOW)  # and the hub was killed before it had shown them
+    await bench.call(bench.store.respond, answered, "seen", "nurse", NOW)
+    again = bench.another(mosquitto.port)
+    async with running(again.run):
+        await until(lambda: again.link.up)
+    shown = [event for event in bench.shown if isinstance(event, AlertChange)]
+    assert [(event.alert_id, event.word, event.sounds, event.again) for event in shown] == [
+        (silent, "raised", True, True),
+        (cancelled, "cancelled", False, True),
+    ]
+    assert all("still open" in event.line() and event.age_s is None for event in shown)
+
+
 async def test_says_that_it_is_there_and_beats(bench: Bench, mosquitto: Mosquitto) -> None:
     bench.hub = bench.another(mosquitto.port, beat_s=0.05)
     async with running(bench.home.link.run):
