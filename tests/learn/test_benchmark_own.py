@@ -132,9 +132,14 @@ def test_a_fall_is_whole_with_an_impact_and_time_around_it(archive: str) -> None
         assert not whole(replace(course, segments=(ended,)), trial.truth), "ends with it"
         soft = replace(segment, magnitude=np.minimum(segment.magnitude, np.float32(1.5)))
         assert not whole(replace(course, segments=(soft,)), trial.truth), "has no impact"
-        twice = segment.magnitude.copy()
-        twice[round((impact - segment.origin - 1.6) * 50)] = 0.9 * segment.magnitude.max()
-        assert not whole(replace(course, segments=(replace(segment, magnitude=twice),)), trial.truth), "has two impacts"
+        at, hardest = round((impact - segment.origin) * 50), segment.magnitude.max()
+        quiet = np.ones(at + 600, np.float32)
+        quiet[: len(segment)] = segment.magnitude[: at + 600]
+        for other, plain in ((at - 80, False), (at + 100, True), (at + 550, False)):
+            twice = quiet.copy()
+            twice[other] = 0.9 * hardest
+            longer = replace(segment, acc=np.zeros((len(twice), 3), np.float32), magnitude=twice)
+            assert whole(replace(course, segments=(longer,)), trial.truth) == plain, "an alarm there would be false"
         assert not whole(replace(course, clock=replace(course.clock, kind="nominal")), trial.truth)
 
 
