@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ from falld.alert.wire import Alert
 from falld.publish.backoff import Backoff
 from falld.publish.link import Broker, Link, LinkError, LinkState, Outgoing, Timing
 
+DEPLOYED = Path(__file__).resolve().parent.parent / "deploy" / "mosquitto"
 ALERT_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
@@ -45,8 +46,8 @@ class Mosquitto:
         self._log = folder / "mosquitto.log"
         self._conf = folder / "mosquitto.conf"
         # Started by root it would change to a user who cannot read the test's folder.
-        user = "user root\n" if os.geteuid() == 0 else ""
-        self._conf.write_text(f"{user}listener {self.port} 127.0.0.1\n{settings}\npersistence false\n")
+        self._user = "user root\n" if os.geteuid() == 0 else ""
+        self._conf.write_text(f"{self._user}listener {self.port} 127.0.0.1\n{settings}\npersistence false\n")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -80,6 +81,37 @@ class Mosquitto:
 
     def __exit__(self, *exc: object) -> None:
         self.kill()
+
+
+class Deployed(Mosquitto):
+    """A mosquitto with the very files of deploy/mosquitto, on loopback ports.
+
+    Args:
+        folder: has `server` and its key, and the authority of the clients' certificates, `ca`, in PEM files.
+        passwords: of each user.
+    """
+
+    def __init__(self, need: Callable[[str], str], folder: Path, passwords: Mapping[str, str]) -> None:
+        super().__init__(need("mosquitto"), folder)
+        self.certificate_port = free_port()
+        hashes = folder / "falld.passwords"
+        hashes.touch()
+        for user, password in passwords.items():
+            command = [need("mosquitto_passwd"), "-b", str(hashes), user, password]
+            subprocess.run(command, check=True, capture_output=True, timeout=20)
+        conf = (DEPLOYED / "mosquitto.conf").read_text()
+        for given, here in {
+            "\nlistener 8883\n": f"\nlistener {self.port} 127.0.0.1\n",
+            "\nlistener 8884\n": f"\nlistener {self.certificate_port} 127.0.0.1\n",
+            "/etc/mosquitto/certs/broker.pem": f"{folder / 'server.pem'}",
+            "/etc/mosquitto/certs/broker-key.pem": f"{folder / 'server-key.pem'}",
+            "/etc/mosquitto/certs/clients-ca.pem": f"{folder / 'ca.pem'}",
+            "/etc/mosquitto/falld.passwords": f"{hashes}",
+            "/etc/mosquitto/falld.acl": f"{DEPLOYED / 'falld.acl'}",
+        }.items():
+            assert given in conf
+            conf = conf.replace(given, here)
+        self._conf.write_text(self._user + conf)
 
 
 @contextlib.asynccontextmanager

@@ -214,7 +214,9 @@ async def _login(broker: Broker, home: str) -> str:
         if broker.protocol != "auto":
             raise
         version = await _log_in(broker, home, "3.1.1")
-    return f"as {broker.username or 'nobody'}, MQTT {version}; the home's topics may be listened to"
+    shown = broker.tls is not None and broker.tls.cert_file is not None
+    name = broker.username or ("its certificate says" if shown else "nobody")
+    return f"as {name}, MQTT {version}; the home's topics may be listened to"
 
 
 async def _log_in(broker: Broker, home: str, version: Literal["5", "3.1.1"]) -> str:
