@@ -33,6 +33,15 @@ MIGRATIONS = (
         synced INTEGER NOT NULL
     ) STRICT;
     """,
+    """
+    CREATE TABLE offered (
+        alert_id TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        route TEXT NOT NULL,
+        acked INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (alert_id, seq, route)
+    ) STRICT;
+    """,
 )
 """Script n brings the schema from number n to n + 1. The form of the life state changes with a number too."""
 

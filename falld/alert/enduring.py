@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -92,11 +92,19 @@ class EnduringOutbox(Outbox):
         self._keep(lambda disk: disk.sending(row, now, boot_id))
         return payload
 
-    def ack(self, alert_id: str, seq: int) -> bool:
-        there = super().ack(alert_id, seq)
+    def refused(self, row: Row) -> None:
+        super().refused(row)
+        self._keep(lambda disk: disk.refused(row))
+
+    def ack(self, alert_id: str, seq: int, route: str) -> bool:
+        there = super().ack(alert_id, seq, route)
         if there:
-            self._keep(lambda disk: disk.ack(alert_id, seq))
+            self._keep(lambda disk: disk.ack(alert_id, seq, route))
         return there
+
+    def keep_routes(self, routes: Collection[str]) -> None:
+        super().keep_routes(routes)
+        self._keep(lambda disk: disk.keep_routes(routes))
 
     def close(self) -> None:
         """After a last try to bring to the disk what is not there."""

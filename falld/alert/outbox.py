@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,24 +19,72 @@ from falld.alert.database import damaged, open_database, told
 
 LATE_S = 10.0
 """First sent so long after its commit, a message is late."""
-_SENDING = """
-    UPDATE outbox SET attempt = attempt + 1, late = coalesce(late, commit_boot_id != :boot OR :now - commit_t > :late)
-    WHERE alert_id = :alert_id AND seq = :seq RETURNING body, boot_id, impact_t, attempt, late
+OWED_MAX = 256
+"""Messages that one hub has, kept for another one that knows their alerts: of three a fall, 85 falls. Beyond that
+the oldest go, for a hub that missed so much is looked after otherwise."""
+
+_ACKED = "EXISTS (SELECT 1 FROM offered o WHERE (o.alert_id, o.seq) = (m.alert_id, m.seq) AND o.acked"
+_HERE = "EXISTS (SELECT 1 FROM offered o WHERE o.alert_id = m.alert_id AND o.route = :route AND o.seq"
+_DUE = f"""
+    SELECT alert_id, seq, :route, attempt, commit_boot_id, commit_t, {_HERE} <= m.seq), {_HERE} = m.seq)
+    FROM outbox m
+    WHERE NOT {_ACKED} AND o.route = :route) AND (NOT {_ACKED}) OR {_HERE} < m.seq))
+    ORDER BY position LIMIT :limit
+"""
+_SENDING = f"""
+    UPDATE outbox AS m
+    SET attempt = attempt + 1, late = coalesce(late, commit_boot_id != :boot OR :now - commit_t > :late)
+    WHERE alert_id = :alert_id AND seq = :seq AND NOT {_ACKED} AND o.route = :route)
+    RETURNING body, boot_id, impact_t, attempt, late
+"""
+_SETTLED = f"""
+    DELETE FROM outbox AS m WHERE {_ACKED})
+    AND NOT EXISTS (
+        SELECT 1 FROM offered e WHERE e.alert_id = m.alert_id AND e.seq < m.seq AND NOT {_ACKED} AND o.route = e.route)
+    )
+    AND NOT EXISTS (
+        SELECT 1 FROM outbox b WHERE b.alert_id = m.alert_id AND b.seq < m.seq
+        AND NOT EXISTS (SELECT 1 FROM offered o WHERE (o.alert_id, o.seq) = (b.alert_id, b.seq) AND o.acked)
+    )
+"""
+"""What a hub has leaves, unless a route that was offered an earlier message of the alert lacks it, or may yet be
+offered one, because no hub has that."""
+_SURPLUS = f"""
+    DELETE FROM outbox WHERE position IN (
+        SELECT position FROM outbox m WHERE {_ACKED}) ORDER BY position DESC LIMIT -1 OFFSET {OWED_MAX}
+    )
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An alert message that no hub has acknowledged."""
+    """An alert message that is to go over a route."""
 
     alert_id: str
     seq: int
+    route: str
     attempt: int
-    """Sendings so far."""
+    """Sendings so far, over all routes."""
+    boot_id: str
+    """The boot in which it was committed."""
+    committed_t: float
+    """CLOCK_BOOTTIME of that boot."""
+    begun: bool
+    """Whether this route was offered the message, or an earlier one of its alert."""
+    offered: bool
+    """Whether it was offered this one."""
+
+    def waited_s(self, now: float, boot_id: str) -> float:
+        """How long ago it was committed; infinite after a reboot, for a reboot takes longer than anybody waits."""
+        return now - self.committed_t if self.boot_id == boot_id else float("inf")
 
 
 class Outbox:
     """Alert messages and the life of alerts, in one SQLite file that one program holds at a time.
+
+    A message is for one or more routes, each with hubs of its own. The first commit by any hub frees it: it is no
+    longer waiting, and no further route is tried for it. But it stays until also those routes have it that were
+    offered an earlier message of its alert, so that their hubs do not stop at an older state.
 
     Every change is on the disk when its method returns. Used from the thread that opened it. All methods raise
     `OutboxError` where the disk does not do its part; what they were to change is then as before.
@@ -78,6 +126,12 @@ class Outbox:
                 [(a.boot_id, a.wall.t, a.wall.utc.isoformat(), a.wall.synced) for a in alerts if a.wall],
             )
             db.execute("INSERT OR REPLACE INTO life VALUES (1, ?)", (json.dumps(life),))
+            known = json.dumps([episode["alert_id"] for episode in life.get("episodes", ())])
+            db.execute(
+                "DELETE FROM offered WHERE alert_id NOT IN (SELECT alert_id FROM outbox) "
+                "AND alert_id NOT IN (SELECT value FROM json_each(?))",
+                (known,),
+            )
 
     def life(self) -> tuple[dict[str, Any], str] | None:
         """The last state, and the boot in which it was kept; None: there is none yet."""
@@ -94,16 +148,31 @@ class Outbox:
             rows = self._db.execute("SELECT boot_id, t, utc, synced FROM wall").fetchall()
         return {boot: Wall(t, datetime.fromisoformat(utc), bool(synced)) for boot, t, utc, synced in rows}
 
-    def due(self, limit: int) -> list[Row]:
-        """What no hub has acknowledged, in the order of commit."""
+    def waiting(self) -> list[tuple[str, int]]:
+        """alert_id and seq of what no hub has committed, in the order of commit."""
         with told(self._path):
-            rows = self._db.execute(
-                "SELECT alert_id, seq, attempt FROM outbox ORDER BY position LIMIT ?", (limit,)
+            return self._db.execute(
+                f"SELECT alert_id, seq FROM outbox m WHERE NOT {_ACKED}) ORDER BY position"
             ).fetchall()
-        return [Row(*row) for row in rows]
+
+    def due(self, route: str, limit: int) -> list[Row]:
+        """What may go over a route, in the order of commit: what no hub has committed, and what those there lack that
+        were offered an earlier message of the alert."""
+        with told(self._path):
+            rows = self._db.execute(_DUE, {"route": route, "limit": limit}).fetchall()
+        return [
+            Row(alert_id, seq, route, attempt, boot, t, bool(begun), bool(offered))
+            for alert_id, seq, route, attempt, boot, t, begun, offered in rows
+        ]
+
+    def offered(self, route: str) -> set[str]:
+        """Alerts of which this route was offered a message."""
+        with told(self._path):
+            rows = self._db.execute("SELECT DISTINCT alert_id FROM offered WHERE route = ?", (route,)).fetchall()
+        return {alert_id for (alert_id,) in rows}
 
     def sending(self, row: Row, now: float, boot_id: str) -> bytes:
-        """Count an attempt, and give what is to be sent now.
+        """Count an attempt, remember that the route was offered it, and give what is to be sent now.
 
         `late` is settled by the first one: whether it comes more than 10 s after the commit. After a reboot that
         cannot be measured and is true, for a reboot takes longer.
@@ -111,9 +180,11 @@ class Outbox:
         Raises:
             KeyError: it has been acknowledged meanwhile.
         """
-        given = {"boot": boot_id, "now": now, "late": LATE_S, "alert_id": row.alert_id, "seq": row.seq}
+        key = {"alert_id": row.alert_id, "seq": row.seq, "route": row.route}
         with self._transaction() as db:
-            found = db.execute(_SENDING, given).fetchall()
+            found = db.execute(_SENDING, key | {"boot": boot_id, "now": now, "late": LATE_S}).fetchall()
+            if found:
+                db.execute("INSERT OR IGNORE INTO offered (alert_id, seq, route) VALUES (:alert_id, :seq, :route)", key)
         if not found:
             raise KeyError((row.alert_id, row.seq))
         body, impact_boot, impact_t, attempt, late = found[0]
@@ -123,15 +194,41 @@ class Outbox:
         message = self._object(body) | {"age_s": age_s, "attempt": attempt, "late": bool(late)}
         return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
-    def ack(self, alert_id: str, seq: int) -> bool:
-        """A hub has committed this message: the only way in which it leaves. False: it was not there."""
+    def refused(self, row: Row) -> None:
+        """The broker of its route let nobody have it: it was not offered, if it was not before."""
+        if row.offered:
+            return
         with self._transaction() as db:
-            return db.execute("DELETE FROM outbox WHERE alert_id = ? AND seq = ?", (alert_id, seq)).rowcount == 1
+            db.execute(
+                "DELETE FROM offered WHERE (alert_id, seq, route) = (?, ?, ?) AND NOT acked",
+                (row.alert_id, row.seq, row.route),
+            )
+
+    def ack(self, alert_id: str, seq: int, route: str) -> bool:
+        """A hub on this route has committed this message. False: that was known, or the message was not there."""
+        key = (alert_id, seq)
+        with self._transaction() as db:
+            if not db.execute("SELECT 1 FROM outbox WHERE (alert_id, seq) = (?, ?)", key).fetchall():
+                return False
+            news = db.execute(
+                "INSERT INTO offered VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET acked = 1 WHERE NOT acked",
+                (*key, route),
+            ).rowcount
+            db.execute(f"{_SETTLED} AND m.alert_id = ?", (alert_id,))
+            db.execute(_SURPLUS)
+            return news == 1
+
+    def keep_routes(self, routes: Collection[str]) -> None:
+        """There are these routes alone: nothing is owed to another one, and what its hubs committed does not count."""
+        with self._transaction() as db:
+            db.execute(
+                "DELETE FROM offered WHERE route NOT IN (SELECT value FROM json_each(?))", (json.dumps(list(routes)),)
+            )
+            db.execute(_SETTLED)
 
     def __len__(self) -> int:
-        """Messages that no hub has acknowledged."""
-        with told(self._path):
-            return int(self._db.execute("SELECT count(*) FROM outbox").fetchone()[0])
+        """Messages that no hub has committed."""
+        return len(self.waiting())
 
     def close(self) -> None:
         with told(self._path):

@@ -14,6 +14,7 @@ _READABLE: dict[str, Callable[[tuple[Any, ...]], object]] = {
     "outbox": lambda row: {**json.loads(row[3])},
     "wall": lambda row: datetime.fromisoformat(row[2]),
     "life": lambda row: json.loads(row[1])["boot_id"],
+    "offered": lambda row: row,
 }
 """The tables, and what fails for a row of each that cannot be used."""
 
@@ -40,6 +41,8 @@ def copy_readable(source: sqlite3.Connection, into: sqlite3.Connection) -> str |
     """Copy the rows that can be read and used; what is there already stays. Returns what is wrong with the others."""
     fault: str | None = None
     for table, check in _READABLE.items():
+        if not _has(source, table):
+            continue
         for direction in ("ASC", "DESC"):  # a spoilt page ends each way; what is on either side of it is had
             try:
                 rows = source.execute(f"SELECT * FROM {table} ORDER BY rowid {direction}")
@@ -57,6 +60,14 @@ def copy_readable(source: sqlite3.Connection, into: sqlite3.Connection) -> str |
             except sqlite3.DatabaseError as error:
                 fault = f"{table} cannot be read: {error}"
     return fault
+
+
+def _has(source: sqlite3.Connection, table: str) -> bool:
+    """An older schema has fewer; what cannot be known of a spoilt one shows when the table is read."""
+    try:
+        return bool(source.execute("SELECT count(*) FROM sqlite_schema WHERE name = ?", (table,)).fetchone()[0])
+    except sqlite3.DatabaseError:
+        return True
 
 
 def write_all(source: sqlite3.Connection, into: sqlite3.Connection) -> None:

@@ -35,6 +35,7 @@ from falld.daemon.wearable import MakeDetector, Opened, Opener, Wearable
 from falld.detect.learnt import Learnt
 from falld.errors import FalldError
 from falld.publish.clips import ClipRoute
+from falld.publish.commands import CommandGate
 from falld.publish.faults import PublishResult
 from falld.publish.link import LinkState
 from falld.publish.publisher import Publisher
@@ -50,8 +51,6 @@ CLIPS = "clips"
 LEARNT = "learnt"
 INBOX = 256
 """Responses and commands that wait for the disk: with 0.1 s a commit on a slow card, 25 s of a flood."""
-EVERY_ROW = 2**31 - 1
-"""Of the outbox, at the start."""
 LOOK_S = 5.0
 """Health is looked at this often, and when something happened: a wearable falls silent without a word."""
 
@@ -145,7 +144,7 @@ class Home:
                     boot_id=self._boot_id,
                     version=falld.__version__,
                     model=self._model,
-                    seen_commands=self._keeper.commands,
+                    gate=CommandGate(self._boot_id, self._keeper.commands),
                     on_sent=self._sent,
                     on_ack=self._acked,
                     on_response=self._receive,
@@ -221,8 +220,8 @@ class Home:
 
     async def _open_escalation(self) -> Escalation:
         settings, password = self._config.alarm, self._config.routes[0].broker.password_env
-        unacked = await self._disk(self._keeper.outbox.due, EVERY_ROW)
-        deadlines = Deadlines(settings.commit_s, settings.seen_s, ((row.alert_id, row.seq) for row in unacked))
+        unacked = await self._disk(self._keeper.outbox.waiting)
+        deadlines = Deadlines(settings.commit_s, settings.seen_s, unacked)
         deadlines.begin(self._keeper.open_alerts())
         return Escalation(
             deadlines,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from falld.alert.clipbox import ClipBox, ClipError
@@ -36,6 +36,8 @@ class ClipRoute:
 
     box: ClipBox
     call: Call
+    of_alerts_here: bool = False
+    """Send only those whose alerts this route was offered: on a second one, which the first one's hub needs not."""
 
 
 class ClipPump:
@@ -44,6 +46,7 @@ class ClipPump:
     Args:
         publish: to a topic; raises `LinkDown`.
         now: seconds of a clock that does not go back.
+        mine: gives the alerts whose clips are sent; None: all, and near misses too.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class ClipPump:
         publish: Callable[[str, bytes], Awaitable[PublishResult]],
         now: Callable[[], float],
         resends: Resends | None = None,
+        mine: Callable[[], Awaitable[Collection[str]]] | None = None,
     ) -> None:
         self.fault: FalldError | None = None
         """What keeps clips from a hub; None: nothing that was met."""
@@ -65,6 +69,7 @@ class ClipPump:
         self._publish = publish
         self._now = now
         self._resends = resends or Resends(FIRST_S, LONGEST_S)
+        self._mine = mine
         self._free = asyncio.Event()
         self._nudge = asyncio.Event()
         self._acks: asyncio.Queue[str] = asyncio.Queue()
@@ -115,6 +120,9 @@ class ClipPump:
         except ClipError as error:
             self._fail(error)
             return
+        if self._mine is not None:
+            mine = await self._mine()
+            found = [alert_id for alert_id in found if alert_id in mine]
         self._resends.keep([(alert_id, _SEQ) for alert_id in found], self._now())
 
     async def _send(self, key: Key) -> None:
@@ -132,7 +140,7 @@ class ClipPump:
         else:
             self.fault = None
             if not result.accepted:
-                self._fail(faults.of_refused_topic(self._where, "publish to", topic, result.name))
+                self._fail(faults.of_refused_topic(self._where, "publish to", topic, result, result.name))
         self._resends.sent(key, self._now())
 
     async def _settle(self) -> None:

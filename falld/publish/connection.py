@@ -147,7 +147,7 @@ class Connection:
         if not answered.done():
             raise self._lose("the broker does not answer a SUBSCRIBE")
         return [
-            faults.of_refused_topic(self._broker.where, "subscribe to", topic, name)
+            faults.of_refused_topic(self._broker.where, "subscribe to", topic, code, name)
             for topic, (code, name) in zip(topics, answered.result(), strict=False)
             if code >= 0x80
         ]

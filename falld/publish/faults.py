@@ -75,6 +75,12 @@ _ALERTS = {
     "UNSUPPORTED_CERTIFICATE": ("the client certificate is not for clients", "make one for clients"),
 }
 """What a broker means by the reason that it closes a connection with (RFC 8446, 6.2)."""
+_NOT_AUTHORISED, _QUOTA, _PACKET_TOO_LARGE = 0x87, 0x97, 0x95
+_REMEDIES = {
+    _NOT_AUTHORISED: "allow it in the broker's access list",
+    _QUOTA: "raise the broker's quota for this user",
+    _PACKET_TOO_LARGE: "raise the largest packet that the broker takes, to 131072 bytes",
+}
 
 WRONG_PORT = "check that the port is one for MQTT, with TLS or without as the broker has it"
 _SEE_BROKER = "see the broker's log"
@@ -146,7 +152,8 @@ def of_loss(where: str, by_broker: bool, code: int, name: str) -> LinkError:
             "look for a second machine with the same identity, and give each its own",
         )
     if by_broker:
-        remedy = f"nothing if it passes; else {_SEE_BROKER}" if code in _BUSY else _SEE_BROKER
+        passing = f"nothing if it passes; else {_SEE_BROKER}" if code in _BUSY else _SEE_BROKER
+        remedy = _REMEDIES.get(code, passing)
         return LinkError(where, f"the broker ended the connection ({name})", remedy)
     what = "the broker does not answer pings" if code == KEEP_ALIVE_TIMEOUT else "the connection broke"
     return LinkError(where, what, "nothing if it passes; else check the network and the broker")
@@ -159,6 +166,8 @@ def of_short_run(last: LinkError, times: int) -> LinkError:
     return LinkError(last.where, what, remedy)
 
 
-def of_refused_topic(where: str, doing: str, topic: str, name: str) -> LinkError:
-    """The broker lets this user not `doing` (subscribe to, publish to) a topic."""
-    return LinkError(where, f"the broker refused to {doing} {topic} ({name})", "allow it in the broker's access list")
+def of_refused_topic(where: str, doing: str, topic: str, code: int, name: str) -> LinkError:
+    """The broker lets this user not `doing` (subscribe to, publish to) a topic; `name` is that of the reason code."""
+    # A SUBACK of MQTT 3.1.1 has no other code than 0x80 for what the access list forbids.
+    remedy = _REMEDIES.get(code, f"allow it in the broker's access list, or {_SEE_BROKER}")
+    return LinkError(where, f"the broker refused to {doing} {topic} ({name})", remedy)

@@ -201,7 +201,7 @@ class Link:
                 wait.cancel()
 
     def _refused(self, topic: str, result: PublishResult) -> LinkError:
-        return faults.of_refused_topic(self._broker.where, "publish to", topic, result.name)
+        return faults.of_refused_topic(self._broker.where, "publish to", topic, result, result.name)
 
     def _tell(self, state: LinkState) -> None:
         self._state = state

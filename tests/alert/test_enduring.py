@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from smalldisk import SmallDisk, small_disk
-from test_outbox import BOOT, ONE, TWO, committed, newer, other_program, sent, shortened, torn
+from test_outbox import BOOT, ONE, ROUTE, TWO, committed, newer, other_program, sent, shortened, torn
 
 from falld.alert.database import Damaged, NotOurs
 from falld.alert.enduring import ASIDE_MAX, EnduringOutbox
@@ -36,13 +36,13 @@ def opened(path: Path) -> Iterator[EnduringOutbox]:
 def on_disk(path: Path) -> list[tuple[str, int, int]]:
     box = Outbox.open(path)
     try:
-        return [(row.alert_id, row.seq, row.attempt) for row in box.due(1000)]
+        return [(row.alert_id, row.seq, row.attempt) for row in box.due(ROUTE, 1000)]
     finally:
         box.close()
 
 
 def keys(box: Outbox) -> list[tuple[str, int]]:
-    return [(row.alert_id, row.seq) for row in box.due(1000)]
+    return [(row.alert_id, row.seq) for row in box.due(ROUTE, 1000)]
 
 
 def flood(box: EnduringOutbox) -> None:
@@ -54,14 +54,14 @@ def test_on_a_disk_that_works_it_is_the_outbox(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     with opened(path) as box:
         box.commit([committed(ONE), committed(TWO)], BOOT, 100.0)
-        assert sent(box, box.due(1)[0], 101.0).attempt == 1
-        assert box.ack(TWO, 1) is True
-        assert box.ack(TWO, 1) is False
+        assert sent(box, box.due(ROUTE, 1)[0], 101.0).attempt == 1
+        assert box.ack(TWO, 1, ROUTE) is True
+        assert box.ack(TWO, 1, ROUTE) is False
         box.mend()
         assert box.fault() is None
     assert on_disk(path) == [(ONE, 1, 1)]
     with opened(path) as again:
-        assert sent(again, again.due(1)[0], 200.0).late is False
+        assert sent(again, again.due(ROUTE, 1)[0], 200.0).late is False
         assert again.life() == (BOOT, "boot-1")
         assert again.walls().keys() == {"boot-1"}
 
@@ -72,7 +72,7 @@ def test_killed_it_has_on_the_disk_what_it_had_in_memory(tmp_path: Path) -> None
     if program == 0:
         box = EnduringOutbox.open(path)
         box.commit([committed(ONE), committed(TWO)], BOOT, 100.0)
-        box.sending(box.due(1)[0], 101.0, "boot-1")
+        box.sending(box.due(ROUTE, 1)[0], 101.0, "boot-1")
         os._exit(0)
     os.waitpid(program, 0)
     assert on_disk(path) == [(ONE, 1, 1), (TWO, 1, 0)]
@@ -90,11 +90,11 @@ def test_a_full_disk_keeps_no_alert_from_being_sent(disk: SmallDisk, caplog: pyt
         assert fault is not None
         assert (fault.where, fault.remedy) == (str(path), "free space on its disk")
         assert [r.getMessage().endswith("kept in memory and sent all the same") for r in caplog.records] == [True]
-        alert = sent(box, box.due(1)[0], 102.0)
+        alert = sent(box, box.due(ROUTE, 1)[0], 102.0)
         assert (alert.alert_id, alert.attempt, alert.late) == (ONE, 1, False)
-        assert box.ack(TWO, 10) is True
+        assert box.ack(TWO, 10, ROUTE) is True
         box.commit([], BOOT | {"n": 2}, 103.0)
-        assert sent(box, box.due(2)[1], 104.0).seq == 11
+        assert sent(box, box.due(ROUTE, 2)[1], 104.0).seq == 11
 
         disk.free()
         box.mend()
@@ -113,7 +113,7 @@ def test_an_attempt_that_cannot_be_counted_on_the_disk_is_made(disk: SmallDisk) 
     with opened(path) as box:
         box.commit([committed(ONE)], BOOT, 100.0)
         disk.fill()
-        attempts = [sent(box, box.due(1)[0], 101.0 + n).attempt for n in range(3)]
+        attempts = [sent(box, box.due(ROUTE, 1)[0], 101.0 + n).attempt for n in range(3)]
         assert box.fault() is not None
         disk.free()
         box.mend()
@@ -126,7 +126,7 @@ def test_it_begins_on_a_full_disk(disk: SmallDisk) -> None:
     with opened(disk.folder / "outbox.db") as box:
         assert box.fault() is not None
         box.commit([committed(ONE)], BOOT, 100.0)
-        assert sent(box, box.due(1)[0], 101.0).attempt == 1
+        assert sent(box, box.due(ROUTE, 1)[0], 101.0).attempt == 1
         disk.free()
     assert on_disk(disk.folder / "outbox.db") == [(ONE, 1, 1)]
 
@@ -152,8 +152,8 @@ def test_what_was_there_goes_on_from_a_disk_that_takes_nothing(disk: SmallDisk, 
     with opened(path) as box:
         assert keys(box) == [(ONE, 1), (TWO, 1)]
         assert box.life() == (BOOT, "boot-1")
-        assert sent(box, box.due(1)[0], 101.0).attempt == 1
-        assert box.ack(ONE, 1) is True
+        assert sent(box, box.due(ROUTE, 1)[0], 101.0).attempt == 1
+        assert box.ack(ONE, 1, ROUTE) is True
         flood(box)
         assert box.fault() is not None
         if why == "full":
@@ -319,7 +319,7 @@ def test_a_place_that_can_be_no_file_keeps_no_alert_from_being_sent(tmp_path: Pa
     (tmp_path / "folder").mkdir()
     with opened(tmp_path / where) as box:
         box.commit([committed()], BOOT, 100.0)
-        assert sent(box, box.due(1)[0], 101.0).attempt == 1
+        assert sent(box, box.due(ROUTE, 1)[0], 101.0).attempt == 1
         box.mend()
         assert "let falld write there" in str(box.fault())
 
@@ -334,7 +334,7 @@ def test_what_was_acknowledged_stays_away_while_a_damaged_file_cannot_be_set_asi
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", refused)
         box = EnduringOutbox.open(tmp_path / "outbox.db")
-        assert box.ack(ONE, 1) is True
+        assert box.ack(ONE, 1, ROUTE) is True
         box.mend()
         assert "cannot be set aside" in str(box.fault())
         assert len(box) == 58

@@ -26,6 +26,7 @@ NOON = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 ONE = "0190163d-8694-739b-aea5-966c26f8ad90"
 TWO = "0190163d-8694-739b-aea5-966c26f8ad91"
 BOOT = {"boot_id": "boot-1"}
+ROUTE, OTHER = "broker:8883", "other:8883"
 
 
 def committed(alert_id: str = ONE, seq: int = 1, *, impact_t: float | None = 97.5, boot: str = "boot-1") -> Committed:
@@ -64,30 +65,33 @@ def sent(outbox: Outbox, row: Row, now: float, boot: str = "boot-1") -> Alert:
 
 
 def keys(outbox: Outbox) -> list[tuple[str, int]]:
-    return [(row.alert_id, row.seq) for row in outbox.due(100)]
+    return [(row.alert_id, row.seq) for row in outbox.due(ROUTE, 100)]
 
 
 def test_a_new_outbox_is_empty(outbox: Outbox) -> None:
-    assert outbox.due(10) == []
+    assert outbox.due(ROUTE, 10) == []
     assert len(outbox) == 0
     assert outbox.life() is None
     assert outbox.walls() == {}
-    assert outbox.ack(ONE, 1) is False
+    assert outbox.ack(ONE, 1, ROUTE) is False
 
 
 def test_messages_and_the_state_they_came_from_stay_until_acknowledged(path: Path) -> None:
-    with_two = {"boot_id": "boot-1", "episodes": [1, "°"]}
+    with_two = {"boot_id": "boot-1", "episodes": [], "more": [1, "°"]}
     first = Outbox.open(path)
     first.commit([committed(TWO), committed(ONE)], BOOT, 100.0)
     first.commit([committed(TWO, 2)], with_two, 101.0)
     first.close()
     again = Outbox.open(path)
     assert again.life() == (with_two, "boot-1")
-    assert again.due(2) == [Row(TWO, 1, 0), Row(ONE, 1, 0)]
+    assert again.due(ROUTE, 2) == [
+        Row(TWO, 1, ROUTE, 0, "boot-1", 100.0, begun=False, offered=False),
+        Row(ONE, 1, ROUTE, 0, "boot-1", 100.0, begun=False, offered=False),
+    ]
     assert keys(again) == [(TWO, 1), (ONE, 1), (TWO, 2)]
-    assert again.ack(ONE, 1) is True
-    assert again.ack(ONE, 1) is False
-    assert again.ack(TWO, 9) is False
+    assert again.ack(ONE, 1, ROUTE) is True
+    assert again.ack(ONE, 1, ROUTE) is False
+    assert again.ack(TWO, 9, ROUTE) is False
     again.close()
     last = Outbox.open(path)
     assert keys(last) == [(TWO, 1), (TWO, 2)]
@@ -113,13 +117,13 @@ def test_both_or_neither(outbox: Outbox) -> None:
 def test_each_sending_has_its_own_age_and_number_and_nothing_else_changes(path: Path) -> None:
     outbox = Outbox.open(path)
     outbox.commit([committed()], BOOT, 100.0)
-    (row,) = outbox.due(1)
+    (row,) = outbox.due(ROUTE, 1)
     first = outbox.sending(row, 100.5, "boot-1")
     second = outbox.sending(row, 163.0, "boot-1")
     outbox.close()
     again = Outbox.open(path)
-    third = again.sending(again.due(1)[0], 200.0, "boot-1")
-    assert again.due(1) == [Row(ONE, 1, 3)]
+    third = again.sending(again.due(ROUTE, 1)[0], 200.0, "boot-1")
+    assert again.due(ROUTE, 1) == [Row(ONE, 1, ROUTE, 3, "boot-1", 100.0, begun=True, offered=True)]
     again.close()
     alerts = [parse(Alert, payload, "alert") for payload in (first, second, third)]
     assert [(a.age_s, a.attempt, a.late) for a in alerts] == [(3.0, 1, False), (65.5, 2, False), (102.5, 3, False)]
@@ -131,40 +135,40 @@ def test_each_sending_has_its_own_age_and_number_and_nothing_else_changes(path: 
 def test_late_is_settled_by_the_first_sending(path: Path, now: float, late: bool) -> None:
     outbox = Outbox.open(path)
     outbox.commit([committed()], BOOT, 100.0)
-    assert sent(outbox, outbox.due(1)[0], now).late is late
-    assert sent(outbox, outbox.due(1)[0], 500.0).late is late
+    assert sent(outbox, outbox.due(ROUTE, 1)[0], now).late is late
+    assert sent(outbox, outbox.due(ROUTE, 1)[0], 500.0).late is late
     outbox.close()
     again = Outbox.open(path)
-    assert sent(again, again.due(1)[0], 5.0, "boot-2").late is late
+    assert sent(again, again.due(ROUTE, 1)[0], 5.0, "boot-2").late is late
     again.close()
 
 
 def test_first_sent_after_a_reboot_is_late_and_of_unknown_age(outbox: Outbox) -> None:
     outbox.commit([committed()], BOOT, 100.0)
-    alert = sent(outbox, outbox.due(1)[0], 101.0, "boot-2")
+    alert = sent(outbox, outbox.due(ROUTE, 1)[0], 101.0, "boot-2")
     assert (alert.late, alert.age_s, alert.boot_id) == (True, None, "boot-1")
 
 
 def test_an_old_fall_told_in_a_new_boot_is_not_late_but_of_unknown_age(outbox: Outbox) -> None:
     outbox.commit([committed(boot="boot-0")], BOOT, 100.0)
-    alert = sent(outbox, outbox.due(1)[0], 101.0)
+    alert = sent(outbox, outbox.due(ROUTE, 1)[0], 101.0)
     assert (alert.late, alert.age_s, alert.boot_id) == (False, None, "boot-0")
 
 
 def test_what_has_no_impact_has_no_age(outbox: Outbox) -> None:
     outbox.commit([committed(impact_t=None)], BOOT, 100.0)
-    assert sent(outbox, outbox.due(1)[0], 101.0).age_s is None
+    assert sent(outbox, outbox.due(ROUTE, 1)[0], 101.0).age_s is None
 
 
 def test_an_impact_a_little_ahead_of_the_clock_is_of_age_0(outbox: Outbox) -> None:
     outbox.commit([committed(impact_t=100.2)], BOOT, 100.0)
-    assert sent(outbox, outbox.due(1)[0], 100.1).age_s == 0.0
+    assert sent(outbox, outbox.due(ROUTE, 1)[0], 100.1).age_s == 0.0
 
 
 def test_what_has_been_acknowledged_is_not_sent(outbox: Outbox) -> None:
     outbox.commit([committed()], BOOT, 100.0)
-    (row,) = outbox.due(1)
-    outbox.ack(ONE, 1)
+    (row,) = outbox.due(ROUTE, 1)
+    outbox.ack(ONE, 1, ROUTE)
     with pytest.raises(KeyError):
         outbox.sending(row, 101.0, "boot-1")
 
@@ -174,7 +178,7 @@ def test_wall_time_of_a_boot_outlives_it_and_its_messages(path: Path) -> None:
     outbox.commit([committed()], BOOT, 100.0)
     later = replace(committed(seq=2), wall=Wall(110.0, NOON + timedelta(seconds=10), False))
     outbox.commit([later, committed(TWO, impact_t=None)], BOOT, 110.0)
-    outbox.ack(ONE, 1)
+    outbox.ack(ONE, 1, ROUTE)
     outbox.close()
     again = Outbox.open(path)
     assert again.walls() == {"boot-1": Wall(110.0, NOON + timedelta(seconds=10), False)}
@@ -200,7 +204,7 @@ def test_the_state_of_a_life_survives_a_reboot_with_its_wall_time(path: Path) ->
         for d in again.advance(12.0)
     ]
     box.commit(joined, again.dump(), 12.0)
-    suspected, raised = (sent(box, row, 13.0, "boot-2") for row in box.due(10))
+    suspected, raised = (sent(box, row, 13.0, "boot-2") for row in box.due(ROUTE, 10))
     box.close()
     assert (raised.state, raised.seq, raised.late, raised.age_s) == ("raised", 2, False, None)
     assert suspected.late
@@ -226,13 +230,13 @@ def test_a_second_program_is_refused_while_the_first_holds_it(path: Path) -> Non
 CHILD = """
 import os, sys, time
 from pathlib import Path
-from test_outbox import committed, BOOT
+from test_outbox import committed, BOOT, ROUTE
 from falld.alert.outbox import Outbox
 outbox = Outbox.open(Path(sys.argv[1]))
 for seq in range(1, 6):
     outbox.commit([committed(seq=seq)], BOOT | {"n": seq}, 100.0 + seq)
-outbox.sending(outbox.due(1)[0], 130.0, "boot-1")
-outbox.ack(committed().alert_id, 3)
+outbox.sending(outbox.due(ROUTE, 1)[0], 130.0, "boot-1")
+outbox.ack(committed().alert_id, 3, ROUTE)
 outbox._db.execute("BEGIN IMMEDIATE")
 outbox._db.execute("DELETE FROM outbox")
 print("there", flush=True)
@@ -258,7 +262,7 @@ def test_a_killed_program_loses_nothing_that_was_committed(path: Path) -> None:
     outbox = Outbox.open(path)
     assert keys(outbox) == [(ONE, 1), (ONE, 2), (ONE, 4), (ONE, 5)]
     assert outbox.life() == ({"boot_id": "boot-1", "n": 5}, "boot-1")
-    alert = sent(outbox, outbox.due(1)[0], 131.0)
+    alert = sent(outbox, outbox.due(ROUTE, 1)[0], 131.0)
     assert (alert.attempt, alert.late) == (2, True)
     outbox.close()
 
@@ -266,7 +270,7 @@ def test_a_killed_program_loses_nothing_that_was_committed(path: Path) -> None:
 SYNCS = """
 import os, sys
 from pathlib import Path
-from test_outbox import committed, BOOT
+from test_outbox import committed, BOOT, ROUTE
 from falld.alert.outbox import Outbox
 outbox = Outbox.open(Path(sys.argv[1]))
 def mark(name):
@@ -274,9 +278,9 @@ def mark(name):
 mark("commit")
 outbox.commit([committed()], BOOT, 100.0)
 mark("sending")
-outbox.sending(outbox.due(1)[0], 101.0, "boot-1")
+outbox.sending(outbox.due(ROUTE, 1)[0], 101.0, "boot-1")
 mark("ack")
-outbox.ack(committed().alert_id, 1)
+outbox.ack(committed().alert_id, 1, ROUTE)
 mark("end")
 """
 
@@ -372,7 +376,7 @@ def test_a_row_that_the_disk_has_spoilt_is_told(outbox: Outbox) -> None:
     outbox._db.execute("UPDATE outbox SET body = '{'")
     outbox._db.execute("UPDATE life SET state = '{'")
     with pytest.raises(OutboxError, match="damaged"):
-        outbox.sending(outbox.due(1)[0], 101.0, "boot-1")
+        outbox.sending(outbox.due(ROUTE, 1)[0], 101.0, "boot-1")
     with pytest.raises(OutboxError, match="damaged"):
         outbox.life()
 

@@ -40,14 +40,33 @@ INSERT INTO outbox VALUES (7, '{ID}', 1, '{{"alert_id":"{ID}","seq":1,"wearer":"
 INSERT INTO life VALUES (1, '{{"boot_id":"boot-1"}}');
 INSERT INTO wall VALUES ('boot-1', 100.0, '2026-01-31T12:00:00+00:00', 1);
 """
-NEXT = "ALTER TABLE outbox ADD COLUMN route TEXT NOT NULL DEFAULT 'first';"
+SCHEMA_2 = f"""
+{SCHEMA_1}
+PRAGMA user_version = 2;
+CREATE TABLE offered (
+    alert_id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    route TEXT NOT NULL,
+    acked INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (alert_id, seq, route)
+) STRICT;
+INSERT INTO offered VALUES ('{ID}', 1, 'first:8883', 0);
+"""
+SCHEMAS = (SCHEMA_1, SCHEMA_2)
+ROUTE = "first:8883"
+NEXT = "ALTER TABLE outbox ADD COLUMN colour TEXT NOT NULL DEFAULT 'red';"
+
+
+@pytest.fixture(params=range(1, len(SCHEMAS) + 1))
+def number(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
+def path(tmp_path: Path, number: int) -> Path:
     path = tmp_path / "outbox.db"
     with contextlib.closing(sqlite3.connect(path)) as db:
-        db.executescript(SCHEMA_1)
+        db.executescript(SCHEMAS[number - 1])
     return path
 
 
@@ -59,13 +78,13 @@ def version(path: Path) -> int:
 def look(box: Outbox) -> None:
     assert box.life() == ({"boot_id": "boot-1"}, "boot-1")
     assert box.walls() == {"boot-1": Wall(100.0, datetime(2026, 1, 31, 12, tzinfo=UTC), True)}
-    (row,) = box.due(10)
+    (row,) = box.due(ROUTE, 10)
     alert = parse(Alert, box.sending(row, 107.5, "boot-1"), "alert")
     assert (alert.alert_id, alert.attempt, alert.late, alert.age_s) == (ID, 4, True, 10.0)
 
 
 @pytest.mark.parametrize("kind", [Outbox, EnduringOutbox])
-def test_an_outbox_of_schema_1_goes_on(path: Path, kind: type[Outbox]) -> None:
+def test_an_outbox_of_an_older_schema_goes_on(path: Path, kind: type[Outbox]) -> None:
     box = kind.open(path)
     look(box)
     box.close()
@@ -76,20 +95,25 @@ def test_an_outbox_of_schema_1_goes_on(path: Path, kind: type[Outbox]) -> None:
 def test_each_script_brings_it_one_number_further(
     path: Path, kind: type[Outbox], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS[:1], NEXT))
+    monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, NEXT))
     box = kind.open(path)
-    assert box._db.execute("SELECT route FROM outbox").fetchall() == [("first",)]
+    assert box._db.execute("SELECT colour FROM outbox").fetchall() == [("red",)]
     look(box)
     box.close()
-    assert version(path) == 2
+    assert version(path) == len(database.MIGRATIONS)
 
 
-def test_a_script_that_fails_leaves_all_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_schema_there_was_is_tried() -> None:
+    assert len(SCHEMAS) == len(database.MIGRATIONS)
+
+
+def test_a_script_that_fails_leaves_all_as_it_was(path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS[:1], NEXT + "CREATE TABLE life (state TEXT);"))
+        before = database.MIGRATIONS[:number]
+        patch.setattr(database, "MIGRATIONS", (*before, NEXT + "CREATE TABLE life (state TEXT);"))
         with pytest.raises(OutboxError, match="already exists"):
             Outbox.open(path)
-    assert version(path) == 1
+    assert version(path) == number
     box = Outbox.open(path)
     look(box)
     box.close()
@@ -100,9 +124,9 @@ def test_what_can_be_read_of_an_older_one_that_is_damaged_goes_on(path: Path, mo
     start = content.rindex(b"boot-1", 0, content.rindex(b"boot-1")) // 4096 * 4096
     spoilt = content[:start] + b"\xff" * 4096 + content[start + 4096 :]
     path.write_bytes(spoilt)
-    monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS[:1], NEXT))
+    monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, NEXT))
     box = EnduringOutbox.open(path)
-    assert [row.alert_id for row in box.due(10)] == [ID]
+    assert [row.alert_id for row in box.due(ROUTE, 10)] == [ID]
     box.close()
     assert path.with_name("outbox.db.damaged-1").read_bytes() == spoilt
-    assert version(path) == 2
+    assert version(path) == len(database.MIGRATIONS)

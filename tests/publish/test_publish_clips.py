@@ -19,6 +19,7 @@ from falld.alert.topics import Topics, hub_status
 from falld.alert.uuid7 import uuid7
 from falld.alert.wire import Clip, ClipAck, HubStatus, parse
 from falld.publish.clips import ClipRoute
+from falld.publish.commands import CommandGate
 from falld.publish.link import Broker, LinkDown, Timing
 from falld.publish.publisher import Publisher
 from falld.publish.resends import Resends
@@ -46,6 +47,7 @@ class Home:
             boot_id="b",
             version="1",
             model=None,
+            gate=CommandGate("b"),
             on_response=lambda response: None,
             on_command=lambda command: None,
             backoff=soon(),

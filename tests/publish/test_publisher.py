@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,6 +18,7 @@ from falld.alert.outbox import Committed, Outbox, OutboxError
 from falld.alert.topics import Topics, hub_beat, hub_status
 from falld.alert.uuid7 import uuid7
 from falld.alert.wire import Ack, Beat, Command, Health, HubStatus, Message, Response
+from falld.publish.commands import CommandGate
 from falld.publish.link import Broker, Outgoing, PublishResult, Timing
 from falld.publish.publisher import IN_FLIGHT, Publisher
 from falld.publish.resends import Resends
@@ -44,6 +44,7 @@ class Home:
             boot_id=BOOT,
             version="1.2.3",
             model="m",
+            gate=CommandGate(BOOT),
             on_response=self.told.append,
             on_command=self.told.append,
             on_ack=self.told.append,
@@ -64,6 +65,10 @@ class Home:
         ]
         await self.call(self.outbox.commit, rows, {"boot_id": BOOT}, 0.0)
         self.publisher.wake()
+
+    def beside(self, port: int, **options: Any) -> Home:
+        """Another route of the same home."""
+        return Home(self.outbox, self.call, port, **options)
 
     async def left(self) -> int:
         return await self.call(len, self.outbox)
@@ -321,11 +326,13 @@ async def test_what_the_broker_refuses_is_a_fault_and_stays(
             await home.commit((ALERT_ID, 1))
             await until(lambda: home.counters.refused == 1)
             assert HOME.alert in str(home.publisher.fault)
+            assert "access list" in str(home.publisher.fault)
+            assert home.publisher.in_vain
             assert await home.left() == 1
 
 
 async def test_a_disk_that_fails_ends_it(home: Home, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(limit: int) -> list[Any]:
+    def broken(route: str, limit: int) -> list[Any]:
         raise OutboxError("outbox.db", "disk I/O error", "replace the disk") from sqlite3.OperationalError()
 
     monkeypatch.setattr(home.outbox, "due", broken)
@@ -334,9 +341,66 @@ async def test_a_disk_that_fails_ends_it(home: Home, mosquitto: Mosquitto, monke
             await home.publisher.run()
 
 
-async def test_births_carry_the_health_that_is_known(home: Home) -> None:
-    home.publisher.set_health(some_health(3))
-    births = home.publisher._birth()
-    assert [(b.topic, b.retain) for b in births] == [(HOME.status, True), (HOME.health, True)]
-    assert isinstance(births[1], Outgoing)
-    assert json.loads(births[1].payload)["outbox"] == 3
+async def test_alerts_go_before_everything_else(home: Home, mosquitto: Mosquitto) -> None:
+    await home.commit(*[(ALERT_ID, seq) for seq in range(1, 21)])
+    home.publisher.set_health(some_health(20))
+    hub = FakeHub(mosquitto.port)
+    async with connected(home, hub):
+        await until(lambda: hub.heard(HOME.health))
+    order = [topic for topic, _, _ in hub.messages if topic != HOME.ack]
+    assert order[: order.index(HOME.health) + 1] == [HOME.status, *[HOME.alert] * 20, HOME.health]
+
+
+async def test_the_health_is_told_anew_to_a_broker_that_forgot_it(home: Home, mosquitto: Mosquitto) -> None:
+    home = home.beside(mosquitto.port, health_apart_s=0.05, health_at_least_s=60)
+    home.publisher.set_health(some_health(0))
+    hub = FakeHub(mosquitto.port)
+    async with connected(home, hub):
+        await until(lambda: hub.heard(HOME.health))
+        hub.messages.clear()
+        mosquitto.kill()
+        mosquitto.start()
+        await until(lambda: hub.heard(HOME.health))
+
+
+async def test_another_route_is_tried_when_the_time_is_over(home: Home, mosquitto: Mosquitto) -> None:
+    clock = [0.0]
+    second = home.beside(mosquitto.port, now=lambda: clock[0], wait_s=lambda: 8.0)
+    async with running(second.publisher.run):
+        await until(lambda: second.publisher.link.up)
+        await second.commit((ALERT_ID, 1))
+        await asyncio.sleep(0.1)
+        assert second.counters.no_subscriber == 0
+        clock[0] = 8.0
+        second.publisher.wake()
+        await until(lambda: second.counters.no_subscriber == 1)
+
+
+async def test_the_time_runs_out_by_itself_and_later_messages_follow_at_once(home: Home, mosquitto: Mosquitto) -> None:
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    second = home.beside(mosquitto.port, now=lambda: loop.time() - begun, wait_s=lambda: 0.5)
+    hub = FakeHub(mosquitto.port, acks=False)
+    async with connected(second, hub):
+        await second.commit((ALERT_ID, 1))
+        await until(lambda: second.counters.sent == 1)
+        assert loop.time() - begun >= 0.5
+        await home.call(home.outbox.ack, ALERT_ID, 1, "another:1883")
+        second.publisher._wait_s = lambda: 1e9
+        await second.commit((ALERT_ID, 2), (uuid7(), 1))
+        await until(lambda: second.counters.sent == 2)
+        hub.acks = True
+        await until(lambda: second.counters.acked == 1)
+    assert [a["seq"] for a in hub.heard(HOME.alert)] == [1, 2]
+
+
+async def test_what_came_to_nobody_is_in_vain_until_somebody_is_there(home: Home, mosquitto: Mosquitto) -> None:
+    hub = FakeHub(mosquitto.port)
+    async with running(home.publisher.run):
+        await home.commit((ALERT_ID, 1))
+        await until(lambda: home.counters.no_subscriber == 1)
+        assert home.publisher.in_vain
+        assert await home.call(home.outbox.offered, home.publisher.route) == set()
+        async with running(hub.run):
+            await until(lambda: home.counters.acked == 1)
+        assert not home.publisher.in_vain

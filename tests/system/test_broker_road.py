@@ -17,6 +17,7 @@ from falld.alert.uuid7 import uuid7
 from falld.alert.wire import Response
 from falld.hub.service import Hub
 from falld.hub.store import Store
+from falld.publish.commands import CommandGate
 from falld.publish.link import Broker, Timing
 from falld.publish.publisher import Publisher
 from falld.publish.resends import Resends
@@ -53,6 +54,7 @@ class Road:
             boot_id="b",
             version="1",
             model=None,
+            gate=CommandGate("b"),
             on_response=self.responses.append,
             on_command=lambda command: None,
             resends=Resends(0.5, 1),
