@@ -101,12 +101,12 @@ def extract(
     windows: list[npt.NDArray[np.float32]] = []
     for path in paths:
         before = len(trials), len(rows)
-        for recording in open_paths([path]):
-            if isinstance(recording, Unusable):
-                progress(f"left out: {recording.error}")
+        for one in open_paths([path]):
+            if isinstance(one, Unusable):
+                progress(f"left out: {one.error}")
                 continue
             try:
-                recording = alter(recording)
+                recording = alter(one)
                 judged = survey(recording)
             except RecordingError as error:
                 progress(f"left out: {error}")

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from falld.samples.block import Block
+from falld.samples.digest import digest
 from falld.samples.index import read_index
-from falld.samples.recording import Meta, Recording, RecordingError, Unusable
+from falld.samples.recording import Meta, RecordingError, Unusable
 
 COLUMNS = ("recording", "t_us", "x_mg", "y_mg", "z_mg")
 BLOCK_ROWS = 1 << 16
@@ -34,7 +35,7 @@ def index_path(path: str) -> str:
     return path.removesuffix(SUFFIX) + ".index.csv"
 
 
-def read_archive(path: str | Path) -> Iterator[Recording | Unusable]:
+def read_archive(path: str | Path) -> Iterator[ArchiveRecording | Unusable]:
     """The recordings of an archive, by ascending number; one that cannot be used is an `Unusable`.
 
     Where the archive itself cannot be opened there is one `Unusable` without a number. Memory is bounded by the
@@ -43,9 +44,9 @@ def read_archive(path: str | Path) -> Iterator[Recording | Unusable]:
     """
     source = str(path)
     try:
-        archive = _Archive(source)
-        described, strays = read_index(index_path(source))
+        archive = _Archive(source, Path(source).absolute())
         places = archive.places()
+        described, strays = read_index(index_path(source))
     except RecordingError as error:
         yield Unusable(source, None, error)
         return
@@ -83,6 +84,24 @@ class ArchiveRecording:
         self._archive = archive
         self._start = start
         self._stop = stop
+
+    @property
+    def rows(self) -> int:
+        """How many samples it has."""
+        return self._stop - self._start
+
+    def digest(self) -> str:
+        """A name for the row groups that it lies in, for its place in them and for its row in the index.
+
+        Raises:
+            RecordingError: the file cannot be read.
+        """
+        archive = self._archive
+        groups = range(archive.group_of(self._start), archive.group_of(self._stop - 1) + 1)
+        with archive.damage(f"{self.source} recording {self.number}"):
+            parts = [archive.digest(i) for i in groups]
+        first = archive.bounds[groups[0]]
+        return digest(*parts, f"{self._start - first} {self._stop - first}", repr(self.meta))
 
     def blocks(self) -> Iterator[Block]:
         """The samples from the start, in blocks of at most `BLOCK_ROWS` that lie in one row group each.
@@ -127,23 +146,37 @@ class _Group:
 
 
 class _Archive:
-    """An open Parquet file."""
+    """A Parquet file, opened when something of it is asked for."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, path: Path) -> None:
         self.source = source
+        self._path = path
         self._pa = load_pyarrow(source)
-        if not Path(source).is_file():
-            what = "is not a file" if Path(source).exists() else "does not exist"
-            raise RecordingError(source, what, "check the path")
-        with self.damage(source):
-            self._file = self._pa.parquet.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
-            self._check_columns()
-            rows = (self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups))
-            self.bounds = [0, *accumulate(rows)]
-            """First row of each row group, and the end."""
+        self._digests: dict[int, str] = {}
+        self._stamp = (0, 0)
 
-    def _check_columns(self) -> None:
-        schema = self._file.schema_arrow
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (self.source, self._path, *self._stamp)
+
+    @cached_property
+    def _file(self) -> Any:
+        if not self._path.is_file():
+            what = "is not a file" if self._path.exists() else "does not exist"
+            raise RecordingError(self.source, what, "check the path")
+        with self.damage(self.source):
+            stat = self._path.stat()
+            self._stamp = stat.st_mtime_ns, stat.st_size
+            file = self._pa.parquet.ParquetFile(self._path, page_checksum_verification=True, pre_buffer=False)
+            self._check_columns(file.schema_arrow)
+        return file
+
+    @cached_property
+    def bounds(self) -> list[int]:
+        """First row of each row group, and the end."""
+        rows = (self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups))
+        return [0, *accumulate(rows)]
+
+    def _check_columns(self, schema: Any) -> None:
         for name in COLUMNS:
             i = schema.get_field_index(name)
             if i < 0:
@@ -188,6 +221,20 @@ class _Archive:
                 row += len(numbers)
         return places
 
+    def digest(self, i: int) -> str:
+        """A name for the bytes of a row group, and for how they are written."""
+        if i not in self._digests:
+            group = self._file.metadata.row_group(i)
+            chunks = [group.column(k) for k in range(group.num_columns)]
+            written = [f"{chunk.compression} {chunk.encodings}" for chunk in chunks]
+            parts: list[str | bytes] = [str(self._file.schema_arrow), *written]
+            with self._path.open("rb") as file:
+                for chunk in chunks:
+                    file.seek(chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset)
+                    parts.append(file.read(chunk.total_compressed_size))
+            self._digests[i] = digest(*parts)
+        return self._digests[i]
+
     def decode(self, i: int) -> _Group:
         table = self._file.read_row_group(i, columns=list(COLUMNS[1:]))
         if table.num_rows != self.bounds[i + 1] - self.bounds[i]:
@@ -205,6 +252,12 @@ class _Archive:
 @lru_cache(maxsize=CACHED_GROUPS)
 def _decoded(archive: _Archive, i: int) -> _Group:
     return archive.decode(i)
+
+
+@lru_cache(maxsize=8)
+def _arrived(source: str, path: Path, _mtime_ns: int, _size: int) -> _Archive:
+    """An archive that another process has opened; the same for all of its recordings until it is written anew."""
+    return _Archive(source, path)
 
 
 def load_pyarrow(source: str) -> Any:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from falld.samples.archive import SUFFIX, index_path, read_archive
 from falld.samples.csvfile import SUFFIXES, CsvRecording
-from falld.samples.recording import Recording, RecordingError, Unusable
+from falld.samples.recording import Filed, RecordingError, Unusable
 
 REMEDY = f"give a {', '.join(SUFFIXES)} or {SUFFIX} file, or a folder of them"
 
 
-def open_paths(paths: Iterable[str]) -> Iterator[Recording | Unusable]:
+def open_paths(paths: Iterable[str]) -> Iterator[Filed | Unusable]:
     """The recordings that the paths name, in their order, each opened when it is asked for.
 
     A folder stands for what lies directly in it, sorted by name, without hidden files. What cannot be opened is an
@@ -25,7 +25,7 @@ def open_paths(paths: Iterable[str]) -> Iterator[Recording | Unusable]:
             yield from _open_file(path)
 
 
-def _open_folder(path: str) -> Iterator[Recording | Unusable]:
+def _open_folder(path: str) -> Iterator[Filed | Unusable]:
     try:
         names = sorted(entry.name for entry in Path(path).iterdir() if not entry.is_dir())
     except OSError as error:
@@ -39,7 +39,7 @@ def _open_folder(path: str) -> Iterator[Recording | Unusable]:
         yield from _open_file(path + name if path.endswith("/") else f"{path}/{name}")
 
 
-def _open_file(path: str) -> Iterator[Recording | Unusable]:
+def _open_file(path: str) -> Iterator[Filed | Unusable]:
     if path.endswith(SUFFIX):
         yield from read_archive(path)
         return

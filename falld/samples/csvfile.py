@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import re
 import zlib
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from falld.samples.atomic import replacing
 from falld.samples.block import Block
+from falld.samples.digest import digest
 from falld.samples.meta import dump_yaml, read_yaml
 from falld.samples.recording import Meta, RecordingError
 
@@ -22,6 +24,8 @@ COLUMNS = ("time_s", "x_g", "y_g", "z_g")
 SUFFIXES = (".csv", ".csv.gz")
 CHUNK_BYTES = 1 << 20
 """About 28,000 rows of 37 bytes: large enough for the parser to run at full speed, some 10 MB while it is parsed."""
+ROW_BYTES = {".csv": 37, ".csv.gz": 12}
+"""About, as falld writes them."""
 MAX_LINE_BYTES = 1 << 16
 """A row is 40 bytes; a longer line means that this is no CSV, and must not grow without bound."""
 
@@ -45,7 +49,7 @@ class CsvRecording:
     def __init__(self, path: str | Path) -> None:
         self.source = str(path)
         self.number = None
-        self._path = Path(path)
+        self._path = Path(path).absolute()
         if not self._path.is_file():
             what = "is not a file" if self._path.exists() else "does not exist"
             raise RecordingError(self.source, what, "check the path")
@@ -65,6 +69,28 @@ class CsvRecording:
                 yield Block(rows[:, 0].copy(), rows[:, 1:].astype(np.float32))
         if not table.rows:
             raise RecordingError(self.source, "holds no samples", "record again, or leave it out")
+
+    @property
+    def rows(self) -> int:
+        """About how many samples it has, by its size."""
+        size = self._path.stat().st_size if self._path.is_file() else 0
+        return size // ROW_BYTES[SUFFIXES[_is_gzip(self.source)]]
+
+    def digest(self) -> str:
+        """A name for its bytes and its description.
+
+        Raises:
+            RecordingError: it cannot be read.
+        """
+        try:
+            with self._path.open("rb") as file:
+                return digest(hashlib.file_digest(file, "sha256").hexdigest(), repr(self.meta))
+        except OSError as error:
+            raise _unreadable(self.source, error) from error
+
+
+def _unreadable(source: str, error: OSError) -> RecordingError:
+    return RecordingError(source, f"cannot be read: {error.strerror}", "check its permissions and its disk")
 
 
 def yaml_path(path: str) -> str:
@@ -186,9 +212,7 @@ def _chunks(path: Path, table: _Table) -> Iterator[list[str]]:
         what = f"is not whole gzip{after}: {error}"
         raise RecordingError(source, what, "fetch the file again, or unpack what is left of it") from error
     except OSError as error:
-        raise RecordingError(
-            source, f"cannot be read: {error.strerror}", "check its permissions and its disk"
-        ) from error
+        raise _unreadable(source, error) from error
     if start:
         raise RecordingError(source, "is empty", "record again, or leave it out")
     if rest:

@@ -88,6 +88,23 @@ class Recording(Protocol):
         ...
 
 
+class Filed(Recording, Protocol):
+    """A recording in a file. It can be pickled, and read by another process that sees the file at the same place."""
+
+    @property
+    def rows(self) -> int:
+        """How many samples it has; of a CSV about, by its size."""
+        ...
+
+    def digest(self) -> str:
+        """A name for its samples and for what is known about it.
+
+        Raises:
+            RecordingError: the file cannot be read.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Unusable:
     """A recording, or with `number` None a whole file, that cannot be opened."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import pickle
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -443,3 +445,44 @@ def test_samples_of_a_real_archive_are_those_of_the_file(data: Path) -> None:
     acc = np.concatenate([b.acc for b in found])
     for axis, name in enumerate(archive.COLUMNS[2:]):
         np.testing.assert_array_equal(acc[:, axis], (raw[name] / 1000).astype(np.float32))
+
+
+def opened(path: str) -> list[ArchiveRecording]:
+    found = [one for one in read_archive(path) if isinstance(one, ArchiveRecording)]
+    assert found
+    return found
+
+
+def test_a_recording_can_be_given_to_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(put(tmp_path, table([0] * 5 + [1] * 7), index(0, 1), group=4))
+    monkeypatch.chdir(tmp_path)
+    given_away = opened("a.parquet")
+    data = pickle.dumps(given_away)
+    monkeypatch.chdir("/")
+    arrived = pickle.loads(data)
+    for one, other in zip(given_away, arrived, strict=True):
+        assert (one.source, one.number, one.meta, one.rows) == (other.source, other.number, other.meta, other.rows)
+        assert one.digest() == other.digest()
+        assert (samples(one).t == samples(other).t).all()
+    assert [one.rows for one in arrived] == [5, 7]
+    path.unlink()
+    put(tmp_path, table([0] * 5 + [1] * 7, x_mg=[9] * 12), index(0, 1), group=4)
+    os.utime(path, ns=(0, 0))
+    assert samples(pickle.loads(pickle.dumps(opened(str(path))))[0]).acc[0, 0] == np.float32(0.009), "not the old file"
+
+
+def test_a_digest_is_of_samples_place_and_description(tmp_path: Path) -> None:
+    def digests(rows: Any, index: str, group: int = 4) -> list[str]:
+        return [one.digest() for one in opened(put(tmp_path, rows, index, group))]
+
+    first = digests(table([0] * 4 + [1] * 4 + [2] * 4), index(0, 1, 2))
+    assert len(set(first)) == 3
+    assert digests(table([0] * 4 + [1] * 4 + [2] * 4), index(0, 1, 2)) == first
+    more = digests(table([0] * 4 + [1] * 4 + [2] * 4 + [3] * 4), index(0, 1, 2, 3))
+    assert more[:3] == first, "what is added changes nothing else"
+    moved = digests(table([0] * 4 + [1] * 4 + [2] * 4, x_mg=[0] * 11 + [1]), index(0, 1, 2))
+    assert moved[:2] == first[:2]
+    assert moved[2] != first[2]
+    described = digests(table([0] * 4 + [1] * 4 + [2] * 4), index(0, 1, 2).replace("1,waist", "1,wrist"))
+    assert [a == b for a, b in zip(first, described, strict=True)] == [True, False, True]
+    assert len(set(digests(table([0] * 2 + [1] * 2 + [2] * 2), index(0, 1, 2), group=6))) == 3

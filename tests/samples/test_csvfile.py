@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import pickle
 import string
 import tracemalloc
 from collections.abc import Iterator
@@ -362,3 +363,25 @@ def test_says_what_it_ignores(tmp_path: Path) -> None:
 @pytest.mark.parametrize("yaml", ["", "# nothing\n", "placement:\n", "\ufeffplacement: unknown\n"])
 def test_nothing_said_is_fine(tmp_path: Path, yaml: str) -> None:
     assert described(tmp_path, yaml) == Meta()
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+def test_a_recording_can_be_given_to_another_process(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n = 20_000
+    block = Block(np.arange(n) / 50, np.random.default_rng(0).normal(0, 1, (n, 3)).astype(np.float32))
+    monkeypatch.chdir(tmp_path)
+    write_csv(name, Meta(placement="waist"), [block])
+    one = CsvRecording(name)
+    data, digest = pickle.dumps(one), one.digest()
+    assert 0.7 * n < one.rows < 1.4 * n
+    monkeypatch.chdir("/")
+    other = pickle.loads(data)
+    assert (other.source, other.number, other.meta, other.digest()) == (name, None, one.meta, digest)
+    assert sum(len(part) for part in other.blocks()) == n
+    write_csv(tmp_path / name, Meta(placement="wrist"), [block])
+    assert CsvRecording(str(tmp_path / name)).digest() != digest
+    (tmp_path / name).unlink()
+    with pytest.raises(RecordingError, match="cannot be read"):
+        other.digest()
