@@ -9,8 +9,8 @@ from falld.learn.baselines.trace import Trace
 from falld.learn.truth import LATE_S, Truth, teaches
 
 RIVAL = 0.8
-"""Of the impact's |a|: a point that reaches as much, where an alarm would be false, may be a fall as well, be it that the
-sensor saturates or that somebody falls twice."""
+"""Of the impact's |a|: a point that reaches as much, where an alarm would be false, may be a fall as well, be it that
+the sensor saturates or that somebody falls twice."""
 _LATE = round(LATE_S * GRID_HZ)
 
 
