@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import pkgutil
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,6 @@ import pytest
 import falld
 
 ROOT = Path(falld.__file__).resolve().parent.parent
-MODULES = sorted(m.name for m in pkgutil.walk_packages(falld.__path__, "falld.") if not m.name.endswith("__main__"))
 HEAVY = ("scipy", "pyarrow", "sklearn", "skl2onnx", "onnx", "amqtt", "hypothesis", "matplotlib")
 
 
@@ -22,16 +22,45 @@ def test_rooms_keep_to_their_doors() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_module_imports_alone() -> None:
-    code = (
-        "import importlib, sys\n"
-        f"for name in {MODULES!r}:\n"
-        "    for loaded in [m for m in sys.modules if m == 'falld' or m.startswith('falld.')]:\n"
-        "        del sys.modules[loaded]\n"
-        "    importlib.import_module(name)\n"
+def imported_alone(package: str, folder: Path) -> str:
+    """What cannot be."""
+    script = Path(__file__).with_name("alone.py")
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        [sys.executable, str(script), package], env=environment, capture_output=True, text=True, check=False
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode == 0) == (done.stderr == "")
+    return done.stderr
+
+
+def test_every_module_imports_alone() -> None:
+    assert imported_alone("falld", ROOT) == ""
+
+
+@pytest.mark.parametrize(
+    ("modules", "faulty"),
+    [
+        (
+            {"a": "from house.b import B\nA = 1", "b": "B = 2", "inner.c": "from house.inner import d", "inner.d": ""},
+            [],
+        ),
+        (
+            {"a": "from house.b import B\nA = 1", "b": "B = 2\nfrom house.a import A", "c": "from house.a import A"},
+            ["a", "c"],
+        ),
+        ({"a": "import house.inner\nhouse.inner.d.D", "b": "import house.inner.d", "inner.d": "D = 1"}, ["a"]),
+        ({"a": "import house.b", "b": "raise ValueError", "c": "C = 1"}, ["a", "b"]),
+        ({"inner.__init__": "from house.inner.d import D", "inner.d": "from house.inner import D"}, ["inner"]),
+    ],
+    ids=["none", "asks who asks for it", "uses what another brought", "raises", "asks its package, which asks for it"],
+)
+def test_what_does_not_import_alone_is_told(tmp_path: Path, modules: dict[str, str], faulty: list[str]) -> None:
+    """Also where it can be imported after others."""
+    (tmp_path / "house" / "inner").mkdir(parents=True)
+    for name, code in ({"__init__": "", "inner.__init__": ""} | modules).items():
+        (tmp_path / "house" / f"{name.replace('.', '/')}.py").write_text(code)
+    told = re.findall(r"^house\.(\S+) cannot be imported alone:$", imported_alone("house", tmp_path), re.MULTILINE)
+    assert sorted(told) == faulty
 
 
 @pytest.mark.parametrize("verb", ["falld.cli.run", "falld.daemon"])
