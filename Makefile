@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-bluez check format docs wheel clean
+.PHONY: demo test test-bluez campaign check format docs wheel clean
 
 demo: $(VENV)/demo
 	$(BIN)/falld demo
@@ -14,6 +14,9 @@ test: $(VENV)/dev check
 
 test-bluez: $(VENV)/bin/python
 	$(BIN)/python tests/bluez/machine.py
+
+campaign: $(VENV)/dev
+	$(BIN)/python tests/campaign/whole.py
 
 check: $(VENV)/dev
 	$(BIN)/ruff check

@@ -1,0 +1,157 @@
+"""The campaign: alerts under faults, counted by ledgers that falld does not keep. Status 0: nothing was lost, and every
+design that is broken on purpose lost something.
+
+    make campaign
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import controls
+from fixed import POINTS, crash
+from road import preload
+from seeds import Plan, trial
+from verdict import HEADER, OVERLAPPING, Verdict, row
+
+CONTROLS: dict[str, dict[str, Callable[..., None]]] = {
+    "direct publish": {"generate": controls.publish_directly},
+    "delete on PUBACK": {"generate": controls.delete_on_puback},
+    "acknowledge before commit": {"hub": controls.acknowledge_before_commit},
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a part of the campaign gets."""
+
+    folder: Path
+    mosquitto: str
+    seeds: int
+    alerts: int
+    """Of each of three homes, for each seed."""
+    control_seeds: int
+
+
+@dataclass
+class Outcome:
+    """Of a trial. A control is to lose."""
+
+    verdict: Verdict
+    control: bool = False
+
+    @property
+    def well(self) -> bool:
+        v = self.verdict
+        if self.control:
+            return bool(v.lost)
+        return not (v.lost or v.late or v.never_shown or v.never_sounded or v.shown_twice)
+
+
+def worst_moments(setting: Setting) -> Iterator[Outcome]:
+    """One death, where it hurts most."""
+    for number, point in enumerate(POINTS):
+        folder = setting.folder / f"fixed-{number}"
+        yield Outcome(crash(point, folder, setting.mosquitto))
+        shutil.rmtree(folder)
+        (design,) = (name for name, variant in CONTROLS.items() if variant == point.control)
+        control = crash(point, folder, setting.mosquitto, control=True)
+        control.name = design
+        yield Outcome(control, control=True)
+        shutil.rmtree(folder)
+
+
+def overlapping_deaths(setting: Setting) -> Iterator[Outcome]:
+    """kill -9 of homes, broker and hub."""
+    for seed in range(1, setting.seeds + 1):
+        folder = setting.folder / f"seed-{seed}"
+        yield Outcome(trial(f"seed {seed}", Plan(seed, alerts=setting.alerts), folder, setting.mosquitto))
+        shutil.rmtree(folder)
+    for design, variant in CONTROLS.items():
+        for seed in range(1, setting.control_seeds + 1):
+            folder = setting.folder / f"control-{seed}"
+            plan = Plan(seed, alerts=setting.alerts // 2, broken=True)
+            yield Outcome(trial(f"{design}, seed {seed}", plan, folder, setting.mosquitto, **variant), control=True)
+            shutil.rmtree(folder)
+
+
+PARTS: dict[str, Callable[[Setting], Iterable[Outcome]]] = {
+    "worst moments": worst_moments,
+    "overlapping deaths": overlapping_deaths,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=20, metavar="N", help="Of the overlapping deaths.")
+    parser.add_argument("--alerts", type=int, default=170, metavar="N", help="Of each of three homes, for each seed.")
+    parser.add_argument("--control-seeds", type=int, default=3, metavar="N", help="Of each broken design.")
+    parser.add_argument("--only", default="", metavar="PART,...", help=f"Of {', '.join(PARTS)}.")
+    options = parser.parse_args()
+    mosquitto = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    if mosquitto is None:
+        parser.error("the program mosquitto is not installed")
+    parts = options.only.split(",") if options.only else list(PARTS)
+    preload()
+    began = time.monotonic()
+    version = subprocess.run([mosquitto, "-h"], capture_output=True, text=True, check=False).stdout.split("\n")[0]
+    say(
+        f"{platform.system()} {platform.release()}, {os.cpu_count()} processors, Python {platform.python_version()}, "
+        f"SQLite {sqlite3.sqlite_version}, {version}; seeds from 1\n"
+    )
+    outcomes: list[Outcome] = []
+    with tempfile.TemporaryDirectory(prefix="falld-campaign-") as folder:
+        setting = Setting(Path(folder), mosquitto, options.seeds, options.alerts, options.control_seeds)
+        for name in parts:
+            say(f"\n{name}: {(PARTS[name].__doc__ or '').strip()}\n{HEADER}")
+            for outcome in PARTS[name](setting):
+                outcomes.append(outcome)
+                fate = ("" if outcome.well else "  IT LOST NOTHING") if outcome.control else verdict_of(outcome)
+                say(f"{row(outcome.verdict)}{'  control' if outcome.control else ''}{fate}")
+    say(f"\n{summary(outcomes)}\ntook {(time.monotonic() - began) / 60:.0f} min")
+    return 0 if all(outcome.well for outcome in outcomes) else 1
+
+
+def verdict_of(outcome: Outcome) -> str:
+    v = outcome.verdict
+    return "" if outcome.well else f"  FAILED {[*v.lost[:3], *v.late[:3]]}"
+
+
+def summary(outcomes: list[Outcome]) -> str:
+    """Totals, and what 0 of N says at 95 %: at most 3 / N (the rule of three)."""
+    falld = [outcome.verdict for outcome in outcomes if not outcome.control]
+    alerts, lost = sum(v.alerts for v in falld), sum(len(v.lost) + len(v.late) for v in falld)
+    faults: Counter[str] = sum((v.faults for v in falld), Counter())
+    overlapping = faults.pop(OVERLAPPING, 0)
+    told = ", ".join(f"{n} {name}" for name, n in faults.most_common())
+    losing = sum(bool(outcome.verdict.lost) for outcome in outcomes if outcome.control)
+    bound = f"; fewer than 1 in {alerts // 3} at 95 %" if alerts and not lost else ""
+    return (
+        f"falld: {lost} lost of {sum(v.accepted for v in falld)} messages of {alerts} alerts{bound}\n"
+        f"  shown twice: {sum(v.shown_twice for v in falld)}; resent: {sum(v.resent for v in falld)}\n"
+        f"  faults: {sum(faults.values())} ({told}), of them {overlapping} while another lasted\n"
+        f"broken designs: {losing} of {sum(outcome.control for outcome in outcomes)} trials lost alerts"
+    )
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
