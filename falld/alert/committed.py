@@ -11,6 +11,7 @@ from types import MappingProxyType
 from falld.alert.draft import Draft
 from falld.alert.message import MODEL_MAX, SOURCE_MAX, WHY_MAX
 from falld.alert.wire import Alert
+from falld.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,7 @@ def join(
 
 def _text(text: str, limit: int) -> str:
     """As UTF-8 and JSON can carry it, and not longer than the wire allows."""
-    clean = "".join(c if c.isprintable() else "?" for c in text[:limit])
-    return clean.encode("utf-8", "replace").decode()
+    return printable(text[:limit])
 
 
 def _probability(p: float | None) -> float | None:

@@ -34,7 +34,7 @@ from falld.alert.topics import Topics, hub_beat, hub_status
 
 __all__ = [
     "Ack", "Alert", "Beat", "Clip", "ClipAck", "Command", "Fault", "Health", "HubStatus", "Key", "Message",
-    "OpenEntry", "Response", "ShadowCounts", "Status", "Topics", "WearableHealth", "WireError",
+    "OpenEntry", "Refused", "Response", "ShadowCounts", "Status", "Topics", "WearableHealth", "WireError",
     "content", "hub_beat", "hub_status", "parse", "parse_ack",
 ]  # fmt: skip
 
@@ -171,6 +171,17 @@ class Fault(Message):
     what: Annotated[str, Field(max_length=WHY_MAX)]
 
 
+class Refused(Message):
+    """What came for the home and was not obeyed, since the daemon began; left out where it is none."""
+
+    invalid: Count = 0
+    """No message of falld/v1: unknown, malformed or too large."""
+    retained: Count = 0
+    """With the retain flag, where none may have it."""
+    commands: Count = 0
+    """For another boot, or with an id that was used before."""
+
+
 class Health(Message):
     """Each wearable and the chain."""
 
@@ -183,6 +194,7 @@ class Health(Message):
     wearables: Annotated[tuple[WearableHealth, ...], Field(max_length=16)]
     open: Annotated[tuple[OpenEntry, ...], Field(max_length=16)]
     faults: Annotated[tuple[Fault, ...], Field(max_length=8)]
+    refused: Refused = Refused()
 
 
 class Clip(Message):

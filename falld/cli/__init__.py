@@ -11,6 +11,7 @@ import click
 
 import falld
 from falld.errors import FalldError
+from falld.text import printable
 
 VERBS = {
     "benchmark": "Judge detectors beside published methods.",
@@ -55,8 +56,15 @@ class Verbs(click.Group):
             return super().invoke(ctx)
         except FalldError as error:
             for line in str(error).splitlines():
-                click.echo(f"error: {line}", err=True)
+                click.echo(f"error: {printable(line)}", err=True)
             ctx.exit(UNUSABLE)
+
+
+class OneLine(logging.Formatter):
+    """What others say, a name in the air or an answer of a hub, begins no line of its own in the log."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return printable(super().formatMessage(record))
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,4 +75,6 @@ def main(verbose: int, quiet: int) -> None:
     """A fall alarm: samples of a wearable in, acknowledged alerts out."""
     levels = (logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
     level = levels[max(0, min(len(levels) - 1, 2 + verbose - quiet))]
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s", force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=level, force=True)

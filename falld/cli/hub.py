@@ -30,6 +30,7 @@ from falld.publish.worker import Worker
 from falld.samples.block import Block
 from falld.samples.csvfile import write_csv
 from falld.samples.recording import Mark, Meta
+from falld.text import printable
 
 PASSWORD_VARIABLE = "FALLD_MQTT_PASSWORD"
 
@@ -207,4 +208,4 @@ def _entry_line(entry: Entry) -> str:
     what = f"{latest.kind} of {latest.wearer}" if latest else "unreadable"
     answers = ", ".join(f"{r.response} by {r.by}" for r in entry.replies) or "no response"
     line = f"{entry.alert_id} {state:9} {what} in home {entry.home}, {answers}"
-    return "".join(c if c.isprintable() else "?" for c in line)
+    return printable(line)

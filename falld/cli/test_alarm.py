@@ -10,6 +10,7 @@ from falld.cli.options import config_file
 from falld.config.last_good import state_dir
 from falld.config.load import load
 from falld.daemon.control import ask
+from falld.text import printable
 
 MISSING = 1
 """Exit status where a leg is missing."""
@@ -34,7 +35,7 @@ def command(path: Path, wait_s: float | None) -> None:
     came = set()
     for leg in ask(state_dir(config), wait_s or config.alarm.seen_s):
         came.add(leg.leg)
-        click.echo(f"{leg.after_s:8.3f} s  {leg.leg.replace('_', ' ')}: {leg.text}")
+        click.echo(f"{leg.after_s:8.3f} s  {leg.leg.replace('_', ' ')}: {printable(leg.text)}")
     missing = [what for leg, what in NEEDED.items() if leg not in came]
     for what in missing:
         click.echo(f"missing: {what}", err=True)

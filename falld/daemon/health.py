@@ -8,12 +8,15 @@ from typing import Any
 
 from falld.alert.draft import OpenAlert
 from falld.alert.message import MODEL_MAX, WHY_MAX
-from falld.alert.wire import Fault, Health, OpenEntry, ShadowCounts, WearableHealth
+from falld.alert.wire import Fault, Health, OpenEntry, Refused, ShadowCounts, WearableHealth
+from falld.text import printable
 
 AGAIN_S = 60.0
 """What has not changed is told again this often, with a fresh time."""
 WEARABLES, OPEN, FAULTS = 16, 16, 8
 """As many as a message takes."""
+COUNTED = 2**31 - 1
+"""As far as a message counts."""
 
 
 class HealthReport:
@@ -77,6 +80,7 @@ def to_wire(health: Mapping[str, Any], utc: datetime, *, clock_synced: bool) -> 
         wearables=tuple(wearables[:WEARABLES]),
         open=tuple(OpenEntry(**alert) for alert in health["open"][:OPEN]),
         faults=tuple(faults[:FAULTS]),
+        refused=_refused(health.get("counters", {})),
     )
 
 
@@ -88,8 +92,13 @@ def _shadow(health: Mapping[str, Any] | None) -> ShadowCounts | None:
     if health is None:
         return None
     told = {name: health[name] for name in ShadowCounts.model_fields}
-    return ShadowCounts(**told | {"model": told["model"][:MODEL_MAX] or "unnamed"})
+    return ShadowCounts(**told | {"model": printable(told["model"][:MODEL_MAX]) or "unnamed"})
+
+
+def _refused(counters: Mapping[str, int]) -> Refused:
+    names = {"invalid": "invalid", "retained": "dropped", "commands": "commands_refused"}
+    return Refused(**{name: min(counters.get(counter, 0), COUNTED) for name, counter in names.items()})
 
 
 def _cut(text: str) -> str:
-    return text[:WHY_MAX]
+    return printable(text[:WHY_MAX])

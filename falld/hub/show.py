@@ -10,6 +10,7 @@ from falld.alert.draft import Answer, Kind, Word
 from falld.alert.message import utc_text
 from falld.alert.wire import Alert
 from falld.hub.standing import Standing
+from falld.text import printable
 
 _WORD_WIDTH = len("suspected")
 
@@ -51,7 +52,7 @@ class AlertChange:
             "raised by this hub" if self.sounds and self.raised_by == "hub" else "",
             f"alert {self.alert_id}",
         ]
-        return _printable(f"{_time(self.utc)} {word} {', '.join(part for part in parts if part)}")
+        return printable(f"{_time(self.utc)} {word} {', '.join(part for part in parts if part)}")
 
     def _when(self) -> str:
         if self.age_s is not None:
@@ -71,7 +72,7 @@ class ResponseSent:
 
     def line(self) -> str:
         told = f"{self.response} by {self.by} told to home {self.home}, alert {self.alert_id}"
-        return _printable(f"{_time(self.utc)} {'response'.ljust(_WORD_WIDTH)} {told}")
+        return printable(f"{_time(self.utc)} {'response'.ljust(_WORD_WIDTH)} {told}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class HomeChange:
     def line(self) -> str:
         word = "home" if self.online is None else "online" if self.online else "OFFLINE"
         faults = f": {'; '.join(self.faults)}" if self.faults else ""
-        return _printable(f"{_time(self.utc)} {word.ljust(_WORD_WIDTH)} home {self.home}{faults}")
+        return printable(f"{_time(self.utc)} {word.ljust(_WORD_WIDTH)} home {self.home}{faults}")
 
 
 Event = AlertChange | ResponseSent | HomeChange
@@ -150,8 +151,3 @@ def _span(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
-
-
-def _printable(text: str) -> str:
-    """What homes and people wrote cannot steer a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -47,8 +47,9 @@ class Incoming:
         place = locate(topic)
         if place is not None and place.hub is not None:
             said = parse(Beat, payload, topic) if place.name == "beat" else parse(HubStatus, payload, topic)
-            if said.hub == place.hub:
-                self._to.hub(said, retain)
+            if said.hub != place.hub:
+                raise WireError(topic, "another hub's name stands in it", "give each hub a name and a login of its own")
+            self._to.hub(said, retain)
         elif retain:
             self._to.retained()
             log.warning("%s: dropped, for it came with the retain flag; clear it on the broker", topic[:200])
@@ -62,3 +63,5 @@ class Incoming:
             self._to.response(parse(Response, payload, topic))
         elif topic == self._topics.command:
             self._to.command(parse(Command, payload, topic))
+        else:
+            raise WireError(topic[:200], "nothing is expected there", "see what the broker passes on, and why")

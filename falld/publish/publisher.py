@@ -102,7 +102,7 @@ class Publisher:
         self._resends = resends or Resends()
         self._up = asyncio.Event()
         self._nudge = asyncio.Event()
-        self._acks: asyncio.Queue[Ack] = asyncio.Queue()
+        self._acks: asyncio.Queue[Ack] = asyncio.Queue(ROWS)
         self._refusal: LinkError | None = None
         self._unheard = False
         to = Receivers(
@@ -283,7 +283,8 @@ class Publisher:
 
     def _acked(self, ack: Ack) -> None:
         if (ack.alert_id, ack.seq) in self._resends:
-            self._acks.put_nowait(ack)
+            with contextlib.suppress(asyncio.QueueFull):  # its message is sent again, and gets another one
+                self._acks.put_nowait(ack)
 
     def _clip_acked(self, ack: ClipAck) -> None:
         if self._clips is not None:

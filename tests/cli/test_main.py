@@ -70,3 +70,10 @@ def test_the_command_line_alone_loads_nothing_heavy() -> None:
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert "click" in loaded
     assert not loaded & {"numpy", "onnxruntime", "pydantic", "paho", "yaml"}
+
+
+def test_what_others_say_begins_no_line_in_the_log(capfd: pytest.CaptureFixture[str]) -> None:
+    main(["-q", "config", "schema"], standalone_mode=False)
+    capfd.readouterr()
+    logging.getLogger("falld").warning("seen, by %s", "anna\nERROR falld: \x1b[2Jall is lost\u2028")
+    assert capfd.readouterr().err == "WARNING falld: seen, by anna?ERROR falld: ?[2Jall is lost?\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from falld.alert.wire import Health
+from falld.alert.wire import Health, parse
 from falld.daemon.health import AGAIN_S, HealthReport, to_wire
 
 UTC_NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
@@ -82,3 +82,40 @@ def test_news_are_told_at_once_and_the_rest_from_time_to_time() -> None:
     t = AGAIN_S
     report.look(as_told(outbox=1))
     assert len(told) == 3
+
+
+def test_what_was_refused_is_told_where_it_was_any() -> None:
+    assert b"refused" not in as_told(counters={"invalid": 0}).payload()
+    told = as_told(counters={"invalid": 3, "dropped": 2, "commands_refused": 2**40, "sent": 9}).refused
+    assert (told.invalid, told.retained, told.commands) == (3, 2, 2**31 - 1)
+
+
+def test_the_largest_health_fits() -> None:
+    wide = "\N{OLD PERSIAN SIGN A}"
+    shadow = {
+        "model": wide * 999,
+        "fall": 2**31 - 1,
+        "confirmed": 2**31 - 1,
+        "recovered": 2**31 - 1,
+        "fault": wide * 999,
+    }
+    wearable = {
+        "source": "s" * 64, "wearer": "w" * 64, "state": "s" * 32, "since_s": 9999999999.999, "battery": 100,
+        "fault": "\ud800\n" * 999, "shadow": shadow,
+    }  # fmt: skip
+    opened = {
+        "alert_id": "0190163d-8694-739b-aea5-966c26f8ad90", "wearer": "w" * 64, "kind": "help", "state": "suspected",
+        "withdrawn": "cancelled", "response": "false_alarm", "hub": "h" * 64, "by": "\x01" * 64,
+    }  # fmt: skip
+    told = as_told(
+        boot_id="b" * 64,
+        outbox=2**31 - 1,
+        wearables=[wearable] * 99,
+        open=[opened] * 99,
+        link={"up": False, "protocol": None, "fault": wide * 999},
+        **{f"{name}_fault": wide * 999 for name in ("hub", "alarm", "test", "config", "outbox", "clip")},
+        counters={"invalid": 2**40, "dropped": 2**40, "commands_refused": 2**40},
+    )
+    assert parse(Health, told.payload(), "t") == told
+    assert len(told.payload()) > 0.8 * Health.max_bytes
+    assert "??" in as_told(wearables=[wearable]).faults[0].what

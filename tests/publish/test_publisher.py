@@ -19,6 +19,7 @@ from falld.alert.topics import Topics, hub_beat, hub_status
 from falld.alert.uuid7 import uuid7
 from falld.alert.wire import Ack, Beat, Command, Health, HubStatus, Message, Response
 from falld.publish.commands import CommandGate
+from falld.publish.incoming import Incoming, Receivers
 from falld.publish.link import Broker, Outgoing, PublishResult, Timing
 from falld.publish.publisher import IN_FLIGHT, Publisher
 from falld.publish.resends import Resends
@@ -312,6 +313,41 @@ async def test_what_is_invalid_is_counted_and_not_repeated(
         await until(lambda: home.counters.acked == 1)
     assert all(topic in caplog.text for topic in (HOME.ack, HOME.response, HOME.command, hub_status("x")))
     assert "canary" not in caplog.text
+
+
+async def test_every_order_that_is_none_is_refused_and_counted(home: Home, mosquitto: Mosquitto) -> None:
+    hub = FakeHub(mosquitto.port)
+    good = Command(id=uuid7(), boot_id=BOOT, command="test_alarm")
+    stale = Command(id=uuid7(), boot_id="an-earlier-boot", command="test_alarm")
+    payload = good.payload()
+    no_message = [
+        payload.replace(b"test_alarm", b"open_door"),
+        payload[:-1] + b',"x":"' + b"x" * 4096 + b'"}',
+        payload[:-1],
+        payload[:-1] + b',"x":' + b"[" * 2000 + b"}",
+        payload.replace(BOOT.encode(), b"\xff"),
+        b"",
+    ]
+    async with connected(home, hub):
+        for no_order in (stale, *no_message):
+            await hub.say(HOME.command, no_order)
+        for topic in (HOME.ack, HOME.response):
+            await hub.say(topic, b'{"alert_id":"' + b"x" * 4096)
+        for _ in range(3):
+            await hub.say(HOME.command, good)
+        await until(lambda: home.counters.commands_refused == 3)
+    assert (home.counters.invalid, home.counters.dropped) == (len(no_message) + 2, 0)
+    assert [m for m in home.told if isinstance(m, Command)] == [good]
+
+
+def test_what_comes_where_nothing_is_expected_is_counted() -> None:
+    counted: list[str] = []
+    nobody = dict.fromkeys(("ack", "clip_ack", "response", "command", "hub", "retained"), pytest.fail)
+    incoming = Incoming(HOME, Receivers(**nobody, invalid=lambda: counted.append("invalid")))  # type: ignore[arg-type]
+    for topic in (HOME.status, "falld/v1/h2/command", "falld/v2/h1/command", "", "x" * 70_000):
+        incoming.take(topic, b"{}", False)
+    incoming.take(hub_status("x"), HubStatus(hub="y", online=True).payload(), False)
+    assert len(counted) == 6
 
 
 async def test_what_the_broker_refuses_is_a_fault_and_stays(
