@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +20,7 @@ from falld.cli import main as falld
 
 PROCESSES = multiprocessing.get_context("forkserver")
 """A process that begins with everything imported: a restart costs milliseconds, so that many fit in a minute."""
-PRELOAD = ["generator", "responder", "road", "controls", "falld.cli.hub"]
+PRELOAD = ["generator", "responder", "road", "controls", "proxy", "falld.cli.hub"]
 STOP_S = 30.0
 
 
@@ -102,6 +101,10 @@ class BrokerPart(Mosquitto):
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
 
 def serve(folder: Path, port: int, shows: Any, hub: Callable[[list[str]], object] | None) -> None:
     """`falld hub`, whose output goes into a pipe."""
@@ -165,10 +168,6 @@ class Road:
         with suppress(AttributeError):
             self._responder._process.join(STOP_S)
         self._responder.kill()
-
-    def pause(self, part: Program) -> None:
-        """Alive, and does nothing."""
-        os.kill(part.pid, signal.SIGSTOP)
 
 
 def _respond(pipe: Any, shown: Path, store: Path) -> None:

@@ -67,18 +67,24 @@ def trial(
     plan: Plan,
     folder: Path,
     mosquitto: str,
-    faults: Callable[[Road, Random], Iterator[Fault]] = deaths,
     **variant: Callable[..., None],
 ) -> Verdict:
-    """All of it, from empty files to the verdict."""
-    began = time.monotonic()
+    """Deaths alone, from empty files to the verdict."""
     folder.mkdir()
     broker = BrokerPart(mosquitto, folder)
     orders = [
         Order(folder, f"h{n}", broker.port, plan.seed, plan.alerts, plan.apart_s, protocol=plan.protocol)
         for n in range(1, plan.homes + 1)
     ]
-    with Road(folder, broker, orders, **variant) as road:
+    return run(name, plan, Road(folder, broker, orders, **variant), orders, deaths)
+
+
+def run(
+    name: str, plan: Plan, road: Road, orders: list[Order], faults: Callable[[Road, Random], Iterator[Fault]]
+) -> Verdict:
+    """Alerts and faults, then none of either, then the verdict."""
+    began = time.monotonic()
+    with road:
         road.start()
         told = torment(road, plan, orders, faults(road, Random(f"{plan.seed}/what")))
         committed = drain(road, orders, broken=plan.broken)

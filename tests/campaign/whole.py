@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import controls
 from fixed import POINTS, crash
+from network import troubled
 from road import preload
 from seeds import Plan, trial
 from verdict import HEADER, OVERLAPPING, Verdict, row
@@ -45,6 +46,7 @@ class Setting:
     alerts: int
     """Of each of three homes, for each seed."""
     control_seeds: int
+    trouble_seeds: int
 
 
 @dataclass
@@ -89,9 +91,20 @@ def overlapping_deaths(setting: Setting) -> Iterator[Outcome]:
             shutil.rmtree(folder)
 
 
+def troubles(setting: Setting) -> Iterator[Outcome]:
+    """Deaths, and networks, brokers and programs that misbehave."""
+    for seed in range(1, setting.trouble_seeds + 1):
+        folder = setting.folder / f"trouble-{seed}"
+        protocol = ("auto", "3.1.1")[seed % 2]
+        plan = Plan(seed, alerts=setting.alerts // 2, fault_apart_s=1.0, down_s=5.0, protocol=protocol)
+        yield Outcome(troubled(f"seed {seed}, MQTT {protocol}", plan, folder, setting.mosquitto))
+        shutil.rmtree(folder)
+
+
 PARTS: dict[str, Callable[[Setting], Iterable[Outcome]]] = {
     "worst moments": worst_moments,
     "overlapping deaths": overlapping_deaths,
+    "troubles": troubles,
 }
 
 
@@ -100,6 +113,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=20, metavar="N", help="Of the overlapping deaths.")
     parser.add_argument("--alerts", type=int, default=170, metavar="N", help="Of each of three homes, for each seed.")
     parser.add_argument("--control-seeds", type=int, default=3, metavar="N", help="Of each broken design.")
+    parser.add_argument("--trouble-seeds", type=int, default=8, metavar="N", help="Of networks and brokers.")
     parser.add_argument("--only", default="", metavar="PART,...", help=f"Of {', '.join(PARTS)}.")
     options = parser.parse_args()
     mosquitto = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -115,7 +129,8 @@ def main() -> int:
     )
     outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory(prefix="falld-campaign-") as folder:
-        setting = Setting(Path(folder), mosquitto, options.seeds, options.alerts, options.control_seeds)
+        counts = options.seeds, options.alerts, options.control_seeds, options.trouble_seeds
+        setting = Setting(Path(folder), mosquitto, *counts)
         for name in parts:
             say(f"\n{name}: {(PARTS[name].__doc__ or '').strip()}\n{HEADER}")
             for outcome in PARTS[name](setting):
