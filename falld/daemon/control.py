@@ -1,4 +1,5 @@
-"""Where a program of this machine asks the running daemon for a test alarm: a Unix socket beside the outbox.
+"""Where a program of this machine asks the running daemon for a test alarm, or how it is: a Unix socket beside the
+outbox.
 
 Unlike a signal and a file it says at once that no daemon runs, and brings each leg back when it is done.
 """
@@ -10,15 +11,16 @@ import contextlib
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from falld.daemon.drill import Drills, Leg
 from falld.errors import FalldError
 
 SOCKET = "control"
-ASK = b"test-alarm\n"
+TEST_ALARM, HEALTH = b"test-alarm\n", b"health\n"
 LONGEST_S = 900.0
 """A test alarm is followed for so long."""
 ASK_S = 5.0
@@ -31,7 +33,9 @@ class ControlError(FalldError):
 
 
 @asynccontextmanager
-async def answering(folder: Path, drills: Drills) -> AsyncIterator[None]:
+async def answering(
+    folder: Path, drills: Drills, health: Callable[[], Awaitable[dict[str, Any]]]
+) -> AsyncIterator[None]:
     """Answers meanwhile. The folder is this program's alone, as the outbox in it is; where there can be no socket
     the home goes on without one."""
     path = folder / SOCKET
@@ -43,11 +47,14 @@ async def answering(folder: Path, drills: Drills) -> AsyncIterator[None]:
         following.add(task)
         try:
             async with asyncio.timeout(ASK_S):
-                asked = await reader.read(len(ASK))
+                asked = await reader.readline()
             async with asyncio.timeout(LONGEST_S):
-                if asked == ASK:
+                if asked == TEST_ALARM:
                     await _follow(drills, writer)
-        except (TimeoutError, ConnectionError, asyncio.CancelledError):
+                elif asked == HEALTH:
+                    writer.write(json.dumps(await health()).encode() + b"\n")
+                    await writer.drain()
+        except (TimeoutError, ConnectionError, ValueError, asyncio.CancelledError):  # ValueError: an endless line
             pass
         finally:
             following.discard(task)
@@ -87,15 +94,30 @@ def ask(folder: Path, wait_s: float) -> Iterator[Leg]:
     Raises:
         ControlError: no daemon can be asked.
     """
-    path = folder / SOCKET
+    for line in _asked(folder / SOCKET, TEST_ALARM, wait_s):
+        yield Leg(**json.loads(line))
+
+
+def ask_health(folder: Path) -> dict[str, Any]:
+    """Asks the daemon that runs with this folder how it is; as `Home.health`.
+
+    Raises:
+        ControlError: no daemon can be asked, or it does not answer.
+    """
+    for line in _asked(folder / SOCKET, HEALTH, ASK_S):
+        told: dict[str, Any] = json.loads(line)
+        return told
+    raise ControlError(str(folder / SOCKET), "the daemon does not answer", "see its log")
+
+
+def _asked(path: Path, question: bytes, wait_s: float) -> Iterator[bytes]:
     with socket.socket(socket.AF_UNIX) as link:
         try:
             link.connect(str(path))
-            link.sendall(ASK)
+            link.sendall(question)
         except OSError as error:
             what = f"the daemon cannot be asked: {error.strerror or error}"
             raise ControlError(str(path), what, "start `falld run`, and ask as its user or as root") from None
         link.settimeout(wait_s)
         with link.makefile("rb") as lines, contextlib.suppress(TimeoutError, ConnectionError):
-            for line in lines:
-                yield Leg(**json.loads(line))
+            yield from lines

@@ -174,7 +174,7 @@ class Home:
                     for wearer in self._config.wearers
                     for each in wearer.wearables
                 ]
-                async with answering(folder, self._drills):
+                async with answering(folder, self._drills, self.health):
                     await self._run_all()
             finally:
                 await self._keeper.close()
