@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import struct
 import time
 
 import numpy as np
 import numpy.typing as npt
 from bluez import Peripheral
+from h10 import BATTERY_PERCENT, CONTROL, DATA, FEATURES, FIRST_NS, PMD, START, STOP, answer, frame
 
 from falld.resources import recordings_dir
 from falld.samples.csvfile import CsvRecording
 
-PMD = "fb005c80-02e7-f387-1cad-8acd2d8df0c8"
-CONTROL = "fb005c81-02e7-f387-1cad-8acd2d8df0c8"
-DATA = "fb005c82-02e7-f387-1cad-8acd2d8df0c8"
 BATTERY_SERVICE = "0000180f-0000-1000-8000-00805f9b34fb"
 BATTERY = "00002a19-0000-1000-8000-00805f9b34fb"
-FEATURES = bytes.fromhex("0f05000000000000000000000000000000")
-SETTINGS = bytes.fromhex("0004190032006400c800010110000203020004000800")
-"""25, 50, 100 and 200 Hz; 16 bits; 2, 4 and 8 g."""
 PER_FRAME = 5
 
 
@@ -71,24 +65,19 @@ class PolarStrap(Peripheral):
         return self._task is not None
 
     def read(self, characteristic: str) -> bytes:
-        return FEATURES if characteristic == CONTROL else bytes([87])
+        return FEATURES if characteristic == CONTROL else bytes([BATTERY_PERCENT])
 
     def write(self, characteristic: str, data: bytes) -> str | None:
         if self.wants_pairing and not self.paired:
             return "Operation failed with ATT error: 0x05 (Insufficient Authentication)"
-        answer = bytes([0xF0, data[0], data[1], 0, 0])
-        match data[0]:
-            case 1:
-                answer += SETTINGS
-            case 2 if self.streams:
-                answer = bytes([0xF0, data[0], data[1], 6, 0])
-            case 2:
-                self.starts.append(data)
-                self._task = asyncio.create_task(self._stream())
-            case 3:
-                self.stops += 1
-                self.end()
-        asyncio.get_running_loop().call_soon(self.notify, CONTROL, answer)
+        told = answer(data, self.streams)
+        if data[0] == START and not self.streams:
+            self.starts.append(data)
+            self._task = asyncio.create_task(self._stream())
+        elif data[0] == STOP:
+            self.stops += 1
+            self.end()
+        asyncio.get_running_loop().call_soon(self.notify, CONTROL, told)
         return None
 
     def on_connection(self, up: bool) -> None:
@@ -102,7 +91,6 @@ class PolarStrap(Peripheral):
 
     async def _stream(self) -> None:
         began = time.monotonic()
-        tick = 599_000_000_000_000_000
         at = self.sent
         while True:
             self.sent += PER_FRAME
@@ -111,5 +99,4 @@ class PolarStrap(Peripheral):
             if self.mute:
                 continue
             rows = np.arange(self.sent - PER_FRAME, self.sent) % len(self.acc)
-            counts = np.rint(self.acc[rows] * 1000).astype("<i2")
-            self.notify(DATA, struct.pack("<BQB", 2, tick + int(passed * 1e9), 1) + counts.tobytes())
+            self.notify(DATA, frame(FIRST_NS + int(passed * 1e9), self.acc[rows] * 1000))

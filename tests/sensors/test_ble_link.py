@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import pytest
 from bluez import ABORTED, Bluez, private_bus, running
 from brokers import until
-from wearables import CONTROL, DATA, PolarStrap
+from h10 import CONTROL, DATA
+from wearables import PolarStrap
 
 from falld.alert.clock import boottime
 from falld.sensors.adapter import Adapter

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import struct
 import time
 from collections.abc import Coroutine
 from typing import Any
@@ -16,17 +15,11 @@ from bumble.device import Connection, Device, DeviceConfiguration
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 from bumble.hci import Address
 from bumble.link import LocalLink
+from h10 import BATTERY_PERCENT, CONTROL, DATA, FEATURES, FIRST_NS, PMD, START, STOP, answer, frame
 
-PMD = "FB005C80-02E7-F387-1CAD-8ACD2D8DF0C8"
-CONTROL = "FB005C81-02E7-F387-1CAD-8ACD2D8DF0C8"
-DATA = "FB005C82-02E7-F387-1CAD-8ACD2D8DF0C8"
-FEATURES = bytes.fromhex("0f05000000000000000000000000000000")
-SETTINGS = bytes.fromhex("0004190032006400c800010110000203020004000800")
-"""25, 50, 100 and 200 Hz; 16 bits; 2, 4 and 8 g."""
 RATE_HZ = 50
 PER_FRAME = 10
 """Samples, so five frames a second."""
-BATTERY_PERCENT = 87
 COUNTS = 100
 """Samples tell in mg of x and y which they are, up to the square of this: 200 s."""
 
@@ -124,19 +117,14 @@ class Strap:
             self._soon(self._device.start_advertising())
 
     def _written(self, connection: Connection, data: bytes) -> None:
-        answer = bytes([0xF0, data[0], data[1], 0, 0])
-        match data[0]:
-            case 1:
-                answer += SETTINGS
-            case 2 if self.streams:
-                answer = bytes([0xF0, data[0], data[1], 6, 0])
-            case 2:
-                self.starts += 1
-                self._task = asyncio.create_task(self._stream())
-            case 3:
-                self.stops += 1
-                self._end()
-        self._soon(self._device.indicate_subscribers(self._control, answer))
+        told = answer(data, self.streams)
+        if data[0] == START and not self.streams:
+            self.starts += 1
+            self._task = asyncio.create_task(self._stream())
+        elif data[0] == STOP:
+            self.stops += 1
+            self._end()
+        self._soon(self._device.indicate_subscribers(self._control, told))
 
     def _soon(self, doing: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(doing)
@@ -154,9 +142,9 @@ class Strap:
         while True:
             at += PER_FRAME
             await asyncio.sleep(max(0.0, self._worn_t + at / RATE_HZ - time.monotonic()))
-            samples = np.asarray([self._sample(i) for i in range(at - PER_FRAME, at)], "<i2")
-            tick = 599_000_000_000_000_000 + (at - 1) * 1_000_000_000 // RATE_HZ
-            await self._device.notify_subscribers(self._data, struct.pack("<BQB", 2, tick, 1) + samples.tobytes())
+            samples = np.asarray([self._sample(i) for i in range(at - PER_FRAME, at)])
+            last_ns = FIRST_NS + (at - 1) * 1_000_000_000 // RATE_HZ
+            await self._device.notify_subscribers(self._data, frame(last_ns, samples))
             self.first_frame_t = self.first_frame_t or time.monotonic()
             self.frames += 1
 
