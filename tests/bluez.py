@@ -48,6 +48,7 @@ class Peripheral:
         self.path = ""
         self.advertises = True
         self.service_data: dict[str, bytes] = {}
+        self.manufacturer: dict[int, bytes] = {}
         self.uuids: list[str] = []
         self.connected = False
         self.paired = False
@@ -214,6 +215,9 @@ class Bluez:
                 "Adapter": Variant("o", peripheral.path.rpartition("/")[0]),
                 "RSSI": Variant("n", -55),
                 "ServiceData": self._service_data(peripheral),
+                "ManufacturerData": Variant(
+                    "a{qv}", {company: Variant("ay", data) for company, data in peripheral.manufacturer.items()}
+                ),
             }
             | named
         }

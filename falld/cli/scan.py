@@ -10,7 +10,7 @@ import click
 
 from falld.sensors.adapter import Adapter, Seen
 from falld.sensors.driver import Advertisement, FrameError
-from falld.sensors.drivers import match
+from falld.sensors.drivers import match, ruuvi
 from falld.sensors.drivers.bthome import HELP, SERVICE, Buttons
 
 BUTTON = "a button that is heard by its advertisements"
@@ -33,6 +33,8 @@ class Near:
     """Percent, where it says so to everybody."""
     can_detect: bool
     why_not: str | None
+    says: str | None = None
+    """What it says to everybody beside that, for a person."""
 
 
 @click.command()
@@ -90,11 +92,22 @@ def _near(said: Advertisement) -> Near:
     if driver is None:
         return Near(said.address, said.name, said.rssi, None, None, None, False, "of no make that is known")
     why_not = driver.cannot_detect
-    return Near(said.address, said.name, said.rssi, driver.name, driver.title, None, why_not is None, why_not)
+    return Near(
+        said.address, said.name, said.rssi, driver.name, driver.title, None, why_not is None, why_not, _says(said)
+    )
+
+
+def _says(said: Advertisement) -> str | None:
+    try:
+        told = ruuvi.told(said)
+    except FrameError as error:
+        return error.what
+    return None if told is None else str(told)
 
 
 def _words(near: Near) -> str:
     signal = "  ?" if near.rssi is None else f"{near.rssi:3d}"
     battery = "" if near.battery is None else f", battery {near.battery} %"
     verdict = "can detect" if near.can_detect else f"cannot detect: {near.why_not}"
-    return f"{near.address}  {signal} dBm  {near.name or '-':24}  {near.driver or '-':10}  {verdict}{battery}"
+    says = "" if near.says is None else f"; it says: {near.says}"
+    return f"{near.address}  {signal} dBm  {near.name or '-':24}  {near.driver or '-':10}  {verdict}{battery}{says}"

@@ -44,8 +44,11 @@ async def test_who_is_near() -> None:
         bluez.add(PolarStrap(STRAP))
         button, phone = Peripheral("B0:C7:DE:00:00:01", "SBBT-002C"), Peripheral("B0:C7:DE:00:00:02", "A phone")
         button.service_data = {SERVICE: bytes.fromhex("40005201643a01")}
+        tag = Peripheral("CB:B8:33:4C:88:4F", "Ruuvi 884F")
+        tag.manufacturer = {0x0499: bytes.fromhex("0512FC5394C37C0004FFFC040CAC364200CDCBB8334C884F")}
         bluez.add(button)
         bluez.add(phone)
+        bluez.add(tag)
         told = falld("scan", "--seconds", "2", "--json", "--all"), falld("scan", "--seconds", "2")
         (status, out, _), (_, words, err) = await asyncio.gather(*told)
     near = {each["name"]: each for each in map(json.loads, out.splitlines())}
@@ -54,6 +57,9 @@ async def test_who_is_near() -> None:
     assert (strap["address"], strap["driver"], strap["can_detect"], strap["why_not"]) == (STRAP, "polar", True, None)
     assert -60 <= strap["rssi"] <= -50
     assert (near["SBBT-002C"]["driver"], near["SBBT-002C"]["battery"]) == ("bthome", 100)
+    assert (near["Ruuvi 884F"]["driver"], near["Ruuvi 884F"]["can_detect"]) == ("ruuvi", False)
+    assert near["Ruuvi 884F"]["says"] == "0.004 -0.004 1.036 g, battery 2.977 V"
+    assert "it says: 0.004 -0.004 1.036 g, battery 2.977 V" in words
     assert (near["A phone"]["driver"], near["A phone"]["can_detect"]) == (None, False)
     assert "can detect" in words
     assert "battery 100 %" in words

@@ -74,8 +74,8 @@ def test_vectors(name: str, characteristic: str, data: str, expected: list[float
 
 
 def test_what_ships() -> None:
-    assert sorted(SHIPPED) == ["banglejs", "microbit", "pinetime", "thingy52"]
-    assert [name for name, driver in SHIPPED.items() if driver.cannot_detect] == ["pinetime"]
+    assert sorted(SHIPPED) == ["banglejs", "miband", "microbit", "pinetime", "thingy52"]
+    assert [name for name, driver in SHIPPED.items() if driver.cannot_detect] == ["miband", "pinetime"]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,8 @@ def test_what_ships() -> None:
         ("BBC micro:bit [zuvut]", [], "microbit"),
         ("Bangle.js 4f2a", [], "banglejs"),
         ("InfiniTime", [], "pinetime"),
+        ("MI Band 2", [], "miband"),
+        ("Mi Smart Band 5", [], "miband"),
         ("Thingy", [], None),
         (None, [], None),
     ],
