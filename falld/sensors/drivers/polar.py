@@ -34,10 +34,11 @@ CONTROL = "fb005c81-02e7-f387-1cad-8acd2d8df0c8"
 DATA = "fb005c82-02e7-f387-1cad-8acd2d8df0c8"
 
 _NAME = "polar"
-_ACCELERATION = 2
+_ACCELERATION, _SDK_MODE = 2, 9  # kinds of measurement; a mode is started and stopped like one
 _FEATURES, _ANSWER, _STOPPED = 0x0F, 0xF0, 0x01  # first bytes of what comes from the control point
 _SETTINGS, _START, _STOP = 0x01, 0x02, 0x03  # commands
 _ALREADY = 6
+_WIDER_FROM = 1.5  # times the fastest rate it offers: half-way to the next, which in SDK mode is the double
 _STRAYS = 8  # answers to what was asked before, or stops of other measurements, that may come in between
 _MOST_PARTS = 16  # a list of settings has some 30 bytes, and the smallest indication brings 15 of them
 
@@ -69,6 +70,7 @@ class _Session:
         self.range_g: float | None = None
         self._wish = wish
         self._factor = 1.0
+        self._sdk_mode = False
         self._said: list[Said] = []
         """What the dialog learnt, for the next `received`."""
 
@@ -84,9 +86,10 @@ class _Session:
             yield Subscribe(BATTERY)
         yield Subscribe(CONTROL)
         yield Subscribe(DATA)
-        status, listed = yield from self._command(_SETTINGS)
-        _check(status)
-        chosen = choose(_NAME, listed, self._wish)
+        chosen = yield from self._choose()
+        if self._wish.rate_hz >= _WIDER_FROM * chosen[RATE] and features[2:3] and features[2] >> _SDK_MODE - 8 & 1:
+            yield from self._widen()
+            chosen = yield from self._choose()
         status, told = yield from self._command(_START, write_settings(chosen))
         if status == _ALREADY:  # a stream that an earlier connection left behind
             yield from self._command(_STOP)
@@ -98,6 +101,8 @@ class _Session:
     def stop(self) -> Dialog:
         # Always worth it: an H10 that is left streaming stays on until its battery is empty.
         yield Write(CONTROL, bytes((_STOP, _ACCELERATION)))
+        if self._sdk_mode:
+            yield Write(CONTROL, bytes((_STOP, _SDK_MODE)))
 
     def received(self, characteristic: str, data: bytes) -> list[Said]:
         said: list[Said]
@@ -114,19 +119,36 @@ class _Session:
         earlier, self._said = self._said, []
         return earlier + said
 
-    def _command(self, command: int, parameters: bytes = b"") -> Generator[Step, bytes, tuple[int, bytes]]:
+    def _choose(self) -> Generator[Step, bytes, dict[int, int]]:
+        """Of what it offers now."""
+        status, listed = yield from self._command(_SETTINGS)
+        _check(status)
+        return choose(_NAME, listed, self._wish)
+
+    def _widen(self) -> Generator[Step, bytes, None]:
+        """To its SDK mode, which has more rates and ranges, and costs it its optical heart rate and some battery.
+
+        It changes its mode only while nothing streams. Where it refuses, falls are found at the rate that it has.
+        """
+        yield from self._command(_STOP)
+        status, _ = yield from self._command(_START, kind=_SDK_MODE)
+        self._sdk_mode = status in (0, _ALREADY)
+
+    def _command(
+        self, command: int, parameters: bytes = b"", *, kind: int = _ACCELERATION
+    ) -> Generator[Step, bytes, tuple[int, bytes]]:
         """The answer's status and parameters."""
-        yield Write(CONTROL, bytes((command, _ACCELERATION)) + parameters)
+        yield Write(CONTROL, bytes((command, kind)) + parameters)
         told = b""
         for _ in range(_MOST_PARTS):
-            part = yield from self._answer(command)
+            part = yield from self._answer(command, kind)
             status, more = part[3], part[4:5]
             told += part[5:]
             if status or more in (b"", b"\0"):
                 return status, told
         raise frame_error(_NAME, "an answer that does not end", told)
 
-    def _answer(self, command: int) -> Generator[Step, bytes, bytes]:
+    def _answer(self, command: int, kind: int) -> Generator[Step, bytes, bytes]:
         """The next indication that answers a command; others are passed over."""
         data = b""
         for _ in range(_STRAYS):
@@ -135,7 +157,7 @@ class _Session:
             except TimeoutError:
                 remedy = "put it on so that it wakes, and end other programs that use it"
                 raise refused(_NAME, f"it does not answer command {command}", remedy) from None
-            if len(data) >= 4 and data[:3] == bytes((_ANSWER, command, _ACCELERATION)):
+            if len(data) >= 4 and data[:3] == bytes((_ANSWER, command, kind)):
                 return data
         raise frame_error(_NAME, f"no answer to command {command} among what came, at last", data)
 

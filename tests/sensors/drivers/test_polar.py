@@ -148,6 +148,40 @@ def test_a_verity_sense_is_asked_for_what_it_lists() -> None:
     assert (session.rate_hz, session.range_g) == (52, 8)
 
 
+WITH_SDK_MODE = H("0F0D 02000000000000 00000000000000")
+WIDE = H("F0 01 02 00 00  00 05 1A00 3400 6800 D000 A001  01 01 1000  02 04 0200 0400 0800 1000  04 01 03")
+STOPPED, IN_SDK_MODE = H("F0 03 02 00 00"), H("F0 02 09 00 00")
+
+
+def written(steps: list[Step]) -> list[bytes]:
+    return [step.data for step in steps if isinstance(step, Write)]
+
+
+@pytest.mark.parametrize(("rate_hz", "settled"), [(78, 104), (100, 104), (500, 416)])
+@pytest.mark.parametrize("mode", [IN_SDK_MODE, H("F0 02 09 06 00")], ids=["entered", "already in it"])
+def test_a_faster_rate_is_had_in_sdk_mode(rate_hz: float, settled: int, mode: bytes) -> None:
+    answers = WITH_SDK_MODE, BATTERY, VERITY, STOPPED, mode, WIDE, OK
+    session, steps = start(*answers, wish=Wish(rate_hz=rate_hz))
+    assert [data[:2] for data in written(steps)] == [H("0102"), H("0302"), H("0209"), H("0102"), H("0202")]
+    assert (session.rate_hz, session.range_g) == (settled, 16)
+    assert written(run(session.stop(), script())) == [H("0302"), H("0309")]
+
+
+def test_sdk_mode_is_left_alone_where_it_brings_nothing() -> None:
+    for features, wish in (WITH_SDK_MODE, Wish()), (WITH_SDK_MODE, Wish(rate_hz=77)), (H("0F04"), Wish(rate_hz=200)):
+        session, steps = start(features, BATTERY, VERITY, OK, wish=wish)
+        assert [data[:2] for data in written(steps)] == [H("0102"), H("0202")]
+        assert session.rate_hz == 52
+        assert written(run(session.stop(), script())) == [H("0302")]
+
+
+def test_where_sdk_mode_is_refused_it_streams_as_it_can() -> None:
+    refusal = H("F0 02 09 0C 00")
+    session, _ = start(WITH_SDK_MODE, BATTERY, VERITY, STOPPED, refusal, VERITY, OK, wish=Wish(rate_hz=200))
+    assert (session.rate_hz, session.range_g) == (52, 8)
+    assert written(run(session.stop(), script())) == [H("0302")]
+
+
 @pytest.mark.parametrize(
     ("rate_hz", "range_g", "settled"), [(50, 16, (50, 8)), (25, 2, (25, 2)), (75, 3, (100, 4)), (1000, 1, (200, 2))]
 )
