@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, get_args
@@ -21,12 +22,14 @@ from falld.samples.clock import Clock
 from falld.sensors.adapter import Adapter
 from falld.sensors.ble import BleWearable
 from falld.sensors.buttons import presses
-from falld.sensors.driver import Wish
+from falld.sensors.driver import FrameError, Wish
 from falld.sensors.drivers.bthome import Click, Kind
 from falld.sensors.link import Wanted
 from falld.sensors.radio import Make, Radio
 from falld.sensors.source import Source
 from falld.sensors.status import Status
+
+log = logging.getLogger(__name__)
 
 
 class Live:
@@ -46,6 +49,7 @@ class Live:
         self._make_detector = make_detector
         self._now = now
         self._radio = Radio(now=now)
+        self._buttons: list[AdvertisedButton] = []
         self._sources = {
             each.source: self._source(each)
             for wearer in config.wearers
@@ -55,8 +59,9 @@ class Live:
 
     @property
     def faults(self) -> list[str]:
-        """Of the adapters."""
-        return [str(fault) for fault in self._radio.faults]
+        """Of the adapters, and of the buttons."""
+        buttons = [button.fault for button in self._buttons if button.fault is not None]
+        return [str(fault) for fault in (*self._radio.faults, *buttons)]
 
     async def open(self, wearable: str, learnt: Learnt) -> Opened:
         """The wearable with this id, with a detector that is made when it streams."""
@@ -71,14 +76,14 @@ class Live:
 
     def runs(self, keeper: Keeper, observer: Observer) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         """What is to be run until the end of the home."""
-        buttons = [
+        self._buttons = [
             AdvertisedButton(
                 wearer.id, each, self._radio.adapter(each.adapter), keeper, observer=observer, now=self._now
-            ).run
+            )
             for wearer in self._config.wearers
             for each in wearer.buttons
         ]
-        return [*buttons, self._radio.run]
+        return [*(button.run for button in self._buttons), self._radio.run]
 
     def _source(self, config: WearableConfig) -> BleWearable:
         usual = Wish()
@@ -148,6 +153,8 @@ class AdvertisedButton:
         observer: Observer,
         now: Callable[[], float],
     ) -> None:
+        self.fault: FrameError | None = None
+        """Why what it says cannot be read."""
         self._wearer = wearer
         self._config = config
         self._adapter = adapter
@@ -163,7 +170,7 @@ class AdvertisedButton:
         """
         source = self._config.source
         meanings = {self._config.address: meaning(self._config)}
-        async with contextlib.aclosing(presses(self._adapter, meanings, self._now)) as pressed:
+        async with contextlib.aclosing(presses(self._adapter, meanings, self._now, doubt=self._doubt)) as pressed:
             async for each in pressed:
                 data = {"source": source, "wearer": self._wearer, "button": each.kind, "battery": each.battery}
                 self._observer(Heard("button", self._now(), f"{each.kind} ({each.click})", data))
@@ -171,6 +178,12 @@ class AdvertisedButton:
                     await self._keeper.cancel(self._wearer)
                 else:
                     await self._keeper.help(self._wearer, source)
+
+    def _doubt(self, fault: FrameError | None) -> None:
+        if fault is not None and self.fault is None:
+            log.error("%s", fault)
+            self._observer(Heard("fault", self._now(), str(fault), {"source": self._config.source}))
+        self.fault = fault
 
 
 def meaning(config: ButtonConfig) -> Mapping[Click, Kind]:

@@ -141,6 +141,23 @@ async def test_an_advertised_button_calls_for_help(broker: Mosquitto, tmp_path: 
     assert (entry.latest.kind, entry.latest.sources) == ("help", ("b0c7de000001",))
 
 
+async def test_a_button_that_cannot_be_read_is_a_fault_until_it_can(broker: Mosquitto, tmp_path: Path) -> None:
+    button = Peripheral(BUTTON, None)
+    button.service_data = {SERVICE: bytes.fromhex("41a47266c95f73001122337823 7214")}
+    home = Listening(settings(tmp_path, broker.port, [{"address": STRAP}], buttons=[{"address": BUTTON}]))
+    async with bluetooth() as bluez:
+        bluez.add(button)
+        async with running(home.home):
+            await until(lambda: home.count("fault"))
+            told = to_wire(await home.home.health(), utc_now(), clock_synced=True).faults
+            button.service_data = {SERVICE: bytes.fromhex("40005201643a01")}
+            await until(lambda: home.count("button"))
+            after = to_wire(await home.home.health(), utc_now(), clock_synced=True).faults
+    why = f"button {BUTTON}: what it says is encrypted; reset it to its factory settings with its maker's app"
+    assert [fault.what.startswith(why) for fault in told if fault.code == "radio"] == [True]
+    assert not [fault for fault in after if fault.code == "radio"]
+
+
 async def test_without_bluetooth_the_home_runs_and_says_so(broker: Mosquitto, tmp_path: Path) -> None:
     home = Listening(settings(tmp_path, broker.port, [{"address": STRAP}]))
     async with running(home.home):

@@ -17,7 +17,7 @@ from falld.sensors import ble
 from falld.sensors.adapter import Adapter
 from falld.sensors.ble import BleWearable
 from falld.sensors.buttons import presses
-from falld.sensors.driver import Press, Wish
+from falld.sensors.driver import FrameError, Press, Wish
 from falld.sensors.drivers.bthome import HELP, SERVICE, Pressed
 from falld.sensors.link import Wanted
 from falld.sensors.radio import Make, Radio
@@ -138,9 +138,10 @@ async def test_what_nobody_foresaw_is_raised() -> None:
 async def test_an_advertised_press_is_told_once() -> None:
     adapter = Adapter()
     told: list[Pressed] = []
+    doubts: list[FrameError | None] = []
 
     async def listen() -> None:
-        async for each in presses(adapter, {BUTTON: HELP}, boottime):
+        async for each in presses(adapter, {BUTTON: HELP}, boottime, doubt=doubts.append):
             told.append(each)
 
     button, neighbour = Peripheral(BUTTON, None), Peripheral("B0:C7:DE:00:00:02", None)
@@ -151,11 +152,13 @@ async def test_an_advertised_press_is_told_once() -> None:
         tasks = [asyncio.create_task(adapter.run()), asyncio.create_task(listen())]
         try:
             await until(lambda: told)
-            await asyncio.sleep(0.2)
+            await until(lambda: len(doubts) > 5)
+            assert not any(doubts)
             button.service_data = {SERVICE: b"\x40\x00"}
-            await asyncio.sleep(0.1)
+            await until(lambda: isinstance(doubts[-1], FrameError))
             button.service_data = {SERVICE: bytes.fromhex("40005301643a04")}
             await until(lambda: len(told) > 1)
+            await until(lambda: doubts[-1] is None)
         finally:
             for task in tasks:
                 task.cancel()

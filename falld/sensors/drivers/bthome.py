@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from falld.sensors.driver import Advertisement, FrameError
-from falld.sensors.drivers._bytes import frame_error, show, uuid16
+from falld.sensors.drivers._bytes import frame_error, uuid16
 
 NAME: Final = "bthome"
 SERVICE: Final = uuid16(0xFCD2)
@@ -44,6 +44,10 @@ that lost some of it still sees the rest within them. The id is a byte: to come 
 256 presses would have to be made, four a second."""
 
 
+DECRYPT: Final = "reset it to its factory settings with its maker's app, and do not encrypt it"
+"""Of a Shelly BLU nothing less does it. falld takes no key: nothing that it depends on decrypts AES-CCM."""
+
+
 class EncryptedButton(FrameError):
     """A button whose advertisements nobody but the holder of its key can read."""
 
@@ -70,6 +74,10 @@ class Buttons:
         self._seen: dict[tuple[str, int | bytes], float] = {}
         """When a packet was last seen, by address and id."""
 
+    def is_one(self, advertisement: Advertisement) -> bool:
+        """Whether one of them says something."""
+        return SERVICE in advertisement.service_data and advertisement.address.upper() in self._meanings
+
     def seen(self, advertisement: Advertisement, now: float) -> list[Pressed]:
         """What is newly pressed, in the order of the buttons.
 
@@ -80,11 +88,10 @@ class Buttons:
             EncryptedButton: it cannot be read.
             FrameError: it is not BTHome version 2.
         """
-        address = advertisement.address.upper()
-        data = advertisement.service_data.get(SERVICE)
-        if data is None or address not in self._meanings:
+        if not self.is_one(advertisement):
             return []
-        packet, battery, values = _parse(address, data)
+        address = advertisement.address.upper()
+        packet, battery, values = _parse(address, advertisement.service_data[SERVICE])
         self._seen = {key: at for key, at in self._seen.items() if now - at < NEW_AFTER_S}
         known = (address, packet) in self._seen
         self._seen[address, packet] = now
@@ -100,8 +107,7 @@ def _parse(address: str, data: bytes) -> tuple[int | bytes, int | None, list[int
     if not data or data[0] & VERSION != VERSION_2:
         raise frame_error(NAME, f"{address} does not speak BTHome version 2", data)
     if data[0] & ENCRYPTED:
-        remedy = "switch its encryption off in the maker's app"
-        raise EncryptedButton(f"button {address}", f"what it says is encrypted: {show(data)}", remedy)
+        raise EncryptedButton(f"button {address}", "what it says is encrypted", DECRYPT)
     packet: int | bytes = data
     battery: int | None = None
     values: list[int] = []

@@ -89,7 +89,9 @@ def test_addresses_in_any_case() -> None:
 
 
 def test_what_is_encrypted_is_refused() -> None:
-    with pytest.raises(EncryptedButton, match=f"button {BUTTON}: what it says is encrypted.*switch its encryption off"):
+    with pytest.raises(
+        EncryptedButton, match=f"button {BUTTON}: what it says is encrypted; reset it to its factory settings"
+    ):
         pressed("41 a4 72 66 c9 5f 73 00 11 22 33 78 23 72 14")
 
 
