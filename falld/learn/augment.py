@@ -76,7 +76,7 @@ def splice(acc: Acc, before: Acc, rng: np.random.Generator) -> Acc:
     moved = np.take_along_axis(before, np.minimum(at + w - join, w - 1)[..., None], axis=1)
     was = (moved * ((at < join) & (at >= join - 60))[..., None]).sum(axis=1)
     goes_on = (acc * ((at >= join - 40) & (at < join + _FADE))[..., None]).sum(axis=1)
-    moved = _turn(_aligning(was, goes_on), moved)
+    moved = _turn(aligning(was, goes_on), moved)
     other = np.clip((join - at) / _FADE, 0, 1).astype(np.float32)[..., None]
     spliced: Acc = moved * other + acc * (1 - other)
     return spliced
@@ -164,7 +164,7 @@ def _rotations(q: npt.NDArray[np.float64]) -> Acc:
     return np.moveaxis(np.array(rows), -1, 0).astype(np.float32)
 
 
-def _aligning(a: Acc, b: Acc) -> Acc:
+def aligning(a: Acc, b: Acc) -> Acc:
     """(c, 3, 3) rotations that take the directions of (c, 3) `a` to those of `b`."""
     a, b = (v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-6) for v in (a, b))
     q = np.column_stack((1 + (a * b).sum(axis=1), np.cross(a, b))).astype(np.float64)

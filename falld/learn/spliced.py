@@ -1,0 +1,108 @@
+"""Whether falls are heard, and walking away is seen: `python -m falld.learn.spliced ARCHIVE... [--bundle FOLDER]`.
+
+Most recordings of falls end before it can be told whether the person stays down. So each staged fall is put into scenes
+that go on, and judged by models that never saw the person, at the bundle's thresholds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from falld.detect.bundle import Bundle
+from falld.learn.calibrate import Calibration
+from falld.learn.extract import Table, extract
+from falld.learn.groups import group
+from falld.learn.intervals import wilson
+from falld.learn.robust import judged
+from falld.learn.scenes import AFTER_S, SCENES, Lives
+from falld.learn.score import RECOVERED_S, heard, score
+from falld.learn.train import Examples
+from falld.resources import shipped_bundle
+from falld.samples.catalogue import open_paths
+
+
+def outcome(
+    table: Table, probability: npt.NDArray[np.float64], bundle: Bundle, chosen: npt.NDArray[np.bool_]
+) -> dict[str, object]:
+    """What became of the chosen trials' falls.
+
+    Args:
+        table: the candidates.
+        probability: (c,) of each, by a model that never saw the person.
+        bundle: whose thresholds are taken.
+        chosen: (trials,) all of falls.
+    """
+    placement = [trial.meta.placement for trial in table.trials]
+    threshold = np.array([bundle.threshold(each) for each in placement])[table.trial]
+    doubt = np.array([bundle.doubt(each) for each in placement])[table.trial]
+    walked = table.walk_t <= table.t + RECOVERED_S
+    told = score(table, probability, threshold, chosen)
+    final = heard(table, probability, threshold, doubt, chosen)
+    taken_back = score(table, np.where(walked, probability, -1.0), threshold, chosen)
+    return {
+        "falls": told.falls,
+        "told": _share(told.hits, told.falls),
+        "taken_back": _share(taken_back.hits, told.falls),
+        "heard": _share(final.hits, told.falls),
+        "false_alarms": told.alarms,
+    }
+
+
+def _share(n: int, of: int) -> str:
+    low, high = wilson(n, of)
+    return f"{n}, {100 * n / of:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def tables(archives: Iterable[str], progress: Callable[[str], None]) -> dict[str, Table]:
+    """The candidates of the recordings as they are, and of their scenes; the trials are the same."""
+    archives = list(archives)
+    lives = Lives.of(each for path in archives for each in open_paths([path]))
+    found = {"as recorded": extract(archives, progress)}
+    for ends in SCENES:
+        progress(ends)
+        table = extract(archives, progress, partial(lives.scene, ends=ends))
+        truths = [trial.truth for trial in found["as recorded"].trials]
+        hit = [truths[i].hit(at, t) for i, at, t in zip(table.trial, table.impact_t, table.t, strict=True)]
+        found[ends] = replace(table, hit=np.array(hit, bool))
+    return found
+
+
+@click.command()
+@click.argument("archives", nargs=-1, required=True)
+@click.option("--also", multiple=True, help="An archive that is learnt from but not judged. Repeatable.")
+@click.option("--bundle", type=click.Path(path_type=Path), default=None, help="Whose thresholds; else the shipped one.")
+@click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1, help="Processes that fit at once.")
+def main(archives: tuple[str, ...], also: tuple[str, ...], bundle: Path | None, workers: int) -> None:
+    """Prints one JSON object a line for each scene and group of placements."""
+
+    def progress(line: str) -> None:
+        click.echo(line, err=True)
+
+    taken = Bundle.load(bundle or shipped_bundle())
+    found = tables(archives, progress)
+    plain = found["as recorded"]
+    everything = plain.followed_by(extract(also, progress)) if also else plain
+    calibration = Calibration(**taken.card["calibration"]["sigmoid"])
+    seconds = [np.array([trial.hours * 3600 for trial in table.trials]) for table in found.values()]
+    placed = np.all([longer > seconds[0] + AFTER_S for longer in seconds[1:]], axis=0)
+    groups = np.array([group(trial.meta.placement) for trial in plain.trials])
+    probabilities = judged(Examples(everything), list(found.values()), workers)
+    for (name, table), probability in zip(found.items(), probabilities, strict=True):
+        for place in ("trunk", "wrist"):
+            chosen = placed & (groups == place)
+            if chosen.any():
+                said = {"scene": name, "at": place, **outcome(table, calibration(probability), taken, chosen)}
+                click.echo(json.dumps(said, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
