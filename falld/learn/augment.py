@@ -37,6 +37,7 @@ WAYS = (
     "a range of ±2, ±4 or ±8 g",
     "half the rate",
     "an early end",
+    "a late start",
 )
 _AT_ONCE = 2048
 """Windows: 7 MB, so that each way's intermediate results stay small."""
@@ -59,7 +60,7 @@ def another(acc: Acc, donor: npt.NDArray[np.int64], rng: np.random.Generator) ->
         chosen = np.flatnonzero((its >= 0) & (rng.random(len(its)) < _SPLICED))
         own[chosen] = splice(own[chosen], acc[its[chosen]], rng)
         own = imprecise(remount(pace(own, rng), rng), rng)
-        for share, way in ((0.3, slip), (1.0, clip), (0.25, slow), (0.15, cut)):
+        for share, way in ((0.3, slip), (1.0, clip), (0.25, slow), (0.15, cut), (0.12, begin)):
             chosen = np.flatnonzero(rng.random(len(own)) < share)
             own[chosen] = way(own[chosen], rng)
         out[some] = own
@@ -145,6 +146,14 @@ def cut(acc: Acc, rng: np.random.Generator) -> Acc:
     out = acc.copy()
     for i, stop in enumerate((PRE + rng.integers(5, 100, len(acc))).tolist()):
         out[i, stop:] = acc[i, stop - PAD : stop].mean(axis=0)
+    return out
+
+
+def begin(acc: Acc, rng: np.random.Generator) -> Acc:
+    """A stream that begins 0.3 to 2.5 s before the impact, after a gap, padded as the product pads it."""
+    out = acc.copy()
+    for i, start in enumerate((PRE - rng.integers(15, 125, len(acc))).tolist()):
+        out[i, :start] = acc[i, start : start + PAD].mean(axis=0)
     return out
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from falld.detect.window import POST, PRE
-from falld.learn.augment import Acc, another, clip, cut, pace, remount, slip, slow, splice
+from falld.learn.augment import Acc, another, begin, clip, cut, pace, remount, slip, slow, splice
 
 WIDTH = PRE + 1 + POST
 
@@ -77,6 +77,12 @@ def test_an_early_end_holds_a_mean(acc: Acc) -> None:
     ended = cut(acc, rng())
     assert (ended[:, -1] == ended[:, -2]).all()
     np.testing.assert_array_equal(ended[:, : PRE + 5], acc[:, : PRE + 5])
+
+
+def test_a_late_start_holds_a_mean(acc: Acc) -> None:
+    begun = begin(acc, rng())
+    assert (begun[:, 0] == begun[:, 1]).all()
+    np.testing.assert_array_equal(begun[:, PRE - 15 :], acc[:, PRE - 15 :])
 
 
 def test_another_pace_keeps_the_impact_near(acc: Acc) -> None:
