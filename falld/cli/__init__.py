@@ -25,6 +25,7 @@ VERBS = {
     "run": "The daemon: from wearables to acknowledged alerts.",
     "scan": "Which wearables are near.",
     "simulate": "Make recordings from a simulated body.",
+    "support-bundle": "What somebody who is to help needs to know, in one file.",
     "test-alarm": "From the running daemon to a person, with the time of each leg.",
 }
 """Each is `command` in the module of its name; told here too, so that help imports none of them."""
