@@ -1,5 +1,7 @@
 """Errors that a person can mend."""
 
+from __future__ import annotations
+
 
 class FalldError(Exception):
     """Something is wrong at a place that has a name, and there is something to do about it.
@@ -18,3 +20,8 @@ class FalldError(Exception):
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}; {self.remedy}"
+
+
+def words(fault: FalldError | None) -> str | None:
+    """What a fault says, where there is one."""
+    return None if fault is None else str(fault)

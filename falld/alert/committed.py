@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -37,6 +37,8 @@ class Committed:
     impact_t: float | None
     wall: Wall | None
     """Where wall time was read for this message in the boot of its impact."""
+    routes: tuple[str, ...] = ()
+    """Each of these is to have the alert, also where a hub elsewhere has it."""
 
 
 _NO_WALLS: Mapping[str, Wall] = MappingProxyType({})
@@ -50,6 +52,7 @@ def join(
     utc_now: datetime,
     clock_synced: bool,
     walls: Mapping[str, Wall] = _NO_WALLS,
+    routes: Sequence[str] = (),
 ) -> Committed:
     """Give a draft its wall time.
 
@@ -57,6 +60,7 @@ def join(
         boot_id: the current boot, in which `now`, `utc_now` and `clock_synced` were read together.
         walls: what the outbox knows of earlier boots: `Outbox.walls()`. An impact in a boot that is not there
             has no wall time.
+        routes: all that there are. A test alarm goes over each, to show that it is open.
 
     Raises:
         pydantic.ValidationError: the wearer or a boot id is not an id. Texts are cut to their bounds and a
@@ -88,7 +92,8 @@ def join(
         falls=draft.falls,
     )
     new = wall if impact_utc is not None and draft.boot_id == boot_id else None
-    return Committed(draft.alert_id, draft.seq, alert.payload().decode(), draft.boot_id, draft.impact_t, new)
+    each = tuple(routes) if draft.kind == "test" else ()
+    return Committed(draft.alert_id, draft.seq, alert.payload().decode(), draft.boot_id, draft.impact_t, new, each)
 
 
 def _text(text: str, limit: int) -> str:

@@ -49,9 +49,14 @@ _SETTLED = f"""
 """
 """What a hub has leaves, unless a route that was offered an earlier message of the alert lacks it, or may yet be
 offered one, because no hub has that."""
+_OVER = f"""
+    DELETE FROM outbox AS m WHERE {_ACKED}) AND alert_id NOT IN (SELECT value FROM json_each(:known))
+    AND EXISTS (SELECT 1 FROM offered o WHERE o.alert_id = m.alert_id AND o.seq = 0)
+"""
+"""What one hub has of an alert for every route, once that is over: a test alarm that nobody waits for any more."""
 _SURPLUS = f"""
     DELETE FROM outbox WHERE position IN (
-        SELECT position FROM outbox m WHERE {_ACKED}) ORDER BY position DESC LIMIT -1 OFFSET {OWED_MAX}
+        SELECT position FROM outbox m WHERE {_ACKED}) ORDER BY position DESC LIMIT -1 OFFSET ?
     )
 """
 
@@ -126,11 +131,16 @@ class Outbox:
                 [(a.boot_id, a.wall.t, a.wall.utc.isoformat(), a.wall.synced) for a in alerts if a.wall],
             )
             db.execute("INSERT OR REPLACE INTO life VALUES (1, ?)", (json.dumps(life),))
-            known = json.dumps([episode["alert_id"] for episode in life.get("episodes", ())])
+            db.executemany(
+                "INSERT OR IGNORE INTO offered (alert_id, seq, route) VALUES (?, 0, ?)",
+                [(a.alert_id, route) for a in alerts for route in a.routes],
+            )
+            known = {"known": json.dumps([episode["alert_id"] for episode in life.get("episodes", ())])}
+            db.execute(_OVER, known)
             db.execute(
                 "DELETE FROM offered WHERE alert_id NOT IN (SELECT alert_id FROM outbox) "
-                "AND alert_id NOT IN (SELECT value FROM json_each(?))",
-                (known,),
+                "AND alert_id NOT IN (SELECT value FROM json_each(:known))",
+                known,
             )
 
     def life(self) -> tuple[dict[str, Any], str] | None:
@@ -215,7 +225,7 @@ class Outbox:
                 (*key, route),
             ).rowcount
             db.execute(f"{_SETTLED} AND m.alert_id = ?", (alert_id,))
-            db.execute(_SURPLUS)
+            db.execute(_SURPLUS, (OWED_MAX,))
             return news == 1
 
     def keep_routes(self, routes: Collection[str]) -> None:

@@ -18,7 +18,7 @@ from falld.cli.options import config_file
 from falld.config.last_good import state_dir
 from falld.config.load import DEFAULT_PATH, ConfigError, load
 from falld.config.schema import Config
-from falld.daemon.route import broker_of
+from falld.daemon.login import broker_of
 from falld.errors import FalldError
 from falld.publish.broker import Broker
 from falld.publish.faults import LinkError, Unanswered, of_connecting

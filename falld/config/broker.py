@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from falld.config.kinds import Credential, FilePath, Host, Model, UserName, Variable, fault, is_loopback
 from falld.config.secret import Secret
+from falld.publish.broker import PORT, TLS_PORT, Broker
 
 WITHOUT_ENCRYPTION = "yes, without encryption"
 
@@ -84,6 +85,11 @@ class BrokerConfig(Model):
                 "keep the one that is meant",
             )
         return credential
+
+    @property
+    def where(self) -> str:
+        """How errors name it, and alerts the route over it."""
+        return Broker(self.host, self.port or (TLS_PORT if self.tls else PORT)).where
 
     @property
     def own_key(self) -> Path | None:

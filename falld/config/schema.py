@@ -25,7 +25,7 @@ class Home(Model):
 
 
 class Route(Model):
-    """A way to a monitoring hub."""
+    """A way to a monitoring hub, or to several on one broker."""
 
     broker: BrokerConfig
     """The broker that home and hub meet at."""
@@ -38,6 +38,9 @@ class AlertConfig(Model):
     """Time that the wearer has to cancel a suspected fall before it is raised."""
     hub_silent_s: float = Field(default=90.0, gt=0, le=3600, allow_inf_nan=False)
     """Without the beat of a monitoring hub, which comes every 30 s, for so long, nobody listens."""
+    second_route_after_s: float = Field(default=8.0, ge=0, le=600, allow_inf_nan=False)
+    """After this time without a commit over the first route the second one is tried. 8 s are what a connection to the
+    first may take (5 s for TCP, 3 s for the broker's answer); as much for the second makes 16 s, before `commit_s`."""
 
 
 class AlarmConfig(Model):
@@ -101,7 +104,7 @@ class Config(Model):
     wearers: Annotated[tuple[Wearer, ...], *Entries]
     """Who is looked after."""
     routes: Annotated[tuple[Route, ...], *Entries]
-    """Ways to a monitoring hub; this version takes one."""
+    """One way to a monitoring hub, or two, the one to be tried first before the other; each to a broker of its own."""
     alert: AlertConfig = AlertConfig()
     """When an alert is raised."""
     alarm: AlarmConfig = AlarmConfig()
@@ -133,10 +136,10 @@ class Config(Model):
 
     @field_validator("routes")
     @classmethod
-    def _one_route(cls, routes: tuple[Route, ...]) -> tuple[Route, ...]:
-        if len(routes) > 1:
-            raise fault(
-                f"expected one route, found {len(routes)}: a second route is not supported by this version",
-                "keep the one to the monitoring hub",
-            )
+    def _one_or_two(cls, routes: tuple[Route, ...]) -> tuple[Route, ...]:
+        if len(routes) > 2:
+            raise fault(f"expected one route or two, found {len(routes)}", "keep the two that are best")
+        if len({route.broker.where for route in routes}) < len(routes):
+            what = f"expected two brokers, found {routes[0].broker.where} twice"
+            raise fault(what, "keep one: all hubs on a broker are met over one route")
         return routes

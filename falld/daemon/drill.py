@@ -109,11 +109,7 @@ class Drills:
             self._listeners.discard(listener)
 
     async def run(self) -> None:
-        """Until cancelled.
-
-        Raises:
-            OutboxError: the disk does not do its part.
-        """
+        """Until cancelled."""
         self._changed.set()
         while True:
             waited = self._utc() - self._since

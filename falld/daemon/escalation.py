@@ -114,11 +114,7 @@ class Escalation:
         self._kept = asyncio.Event()
 
     async def run(self) -> None:
-        """Until cancelled.
-
-        Raises:
-            OutboxError: the disk does not do its part; the alarm has run.
-        """
+        """Until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_done())

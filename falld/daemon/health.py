@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from falld.alert.clock import boottime, clock_synced, utc_now
 from falld.alert.draft import OpenAlert
 from falld.alert.message import MODEL_MAX, WHY_MAX
 from falld.alert.wire import Fault, Health, OpenEntry, Refused, ShadowCounts, WearableHealth
@@ -17,6 +20,27 @@ WEARABLES, OPEN, FAULTS = 16, 16, 8
 """As many as a message takes."""
 COUNTED = 2**31 - 1
 """As far as a message counts."""
+LOOK_S = 5.0
+"""It is looked at this often, and when something happened: a wearable falls silent without a word."""
+
+
+async def keep_telling(
+    look: Callable[[], Awaitable[Mapping[str, Any]]], news: asyncio.Event, tell: Callable[[Health], None]
+) -> None:
+    """Until cancelled.
+
+    Args:
+        look: gives `Home.health`.
+        news: is set when something happened.
+        tell: takes the wire message.
+    """
+    report = HealthReport(tell, boottime)
+    while True:
+        news.clear()
+        report.look(to_wire(await look(), utc_now(), clock_synced=clock_synced()))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await news.wait()
 
 
 class HealthReport:
@@ -42,26 +66,23 @@ class HealthReport:
 
 def to_wire(health: Mapping[str, Any], utc: datetime, *, clock_synced: bool) -> Health:
     """What of `Home.health` goes to the hub."""
-    faults = [Fault(code="radio", what=_cut(fault)) for fault in health.get("radio", ())]
-    faults += [Fault(code="wearable", what=_cut(w["fault"])) for w in health["wearables"] if w["fault"]]
-    if health.get("hub_fault"):
-        faults.insert(0, Fault(code="hub", what=_cut(health["hub_fault"])))
-    if health["link"]["fault"]:
-        faults.insert(0, Fault(code="link", what=_cut(health["link"]["fault"])))
-    if health.get("alarm_fault"):
-        faults.insert(0, Fault(code="alarm", what=_cut(health["alarm_fault"])))
-    if health.get("test_fault"):
-        faults.append(Fault(code="test", what=_cut(health["test_fault"])))
-    if health.get("config_fault"):
-        faults.insert(0, Fault(code="config", what=_cut(health["config_fault"])))
-    if health.get("outbox_fault"):
-        faults.insert(0, Fault(code="outbox", what=_cut(health["outbox_fault"])))
-    if health.get("clip_fault"):
-        faults.append(Fault(code="clips", what=_cut(health["clip_fault"])))
-    shadows = [w["shadow"] for w in health["wearables"] if w.get("shadow")]
-    # A bundle that cannot be used is one fault, however many wearables it is for.
-    faults += [Fault(code="shadow", what=_cut(what)) for what in dict.fromkeys(s["fault"] for s in shadows) if what]
-    wearables = [
+    wearables, routes = health["wearables"], health["routes"]
+    shadows = [w["shadow"] for w in wearables if w.get("shadow")]
+    told: list[tuple[str, str | None]] = [
+        ("outbox", health.get("outbox_fault")),
+        ("config", health.get("config_fault")),
+        ("alarm", health.get("alarm_fault")),
+        *(("link", route["fault"]) for route in routes),
+        *(("hub", route["hub_fault"]) for route in routes),
+        *(("radio", fault) for fault in health.get("radio", ())),
+        *(("wearable", w["fault"]) for w in wearables),
+        ("test", health.get("test_fault")),
+        ("clips", health.get("clip_fault")),
+        # A bundle that cannot be used is one fault, however many wearables it is for.
+        *(("shadow", fault) for fault in dict.fromkeys(shadow["fault"] for shadow in shadows)),
+    ]
+    faults = [Fault(code=code, what=printable(fault[:WHY_MAX])) for code, fault in told if fault]
+    on_the_wire = [
         WearableHealth(
             source=w["source"],
             wearer=w["wearer"],
@@ -70,14 +91,14 @@ def to_wire(health: Mapping[str, Any], utc: datetime, *, clock_synced: bool) -> 
             battery=w.get("battery"),
             shadow=_shadow(w.get("shadow")),
         )
-        for w in health["wearables"]
+        for w in wearables
     ]
     return Health(
         boot_id=health["boot_id"],
         utc=utc,
         clock_synced=clock_synced,
         outbox=health["outbox"],
-        wearables=tuple(wearables[:WEARABLES]),
+        wearables=tuple(on_the_wire[:WEARABLES]),
         open=tuple(OpenEntry(**alert) for alert in health["open"][:OPEN]),
         faults=tuple(faults[:FAULTS]),
         refused=_refused(health.get("counters", {})),
@@ -98,7 +119,3 @@ def _shadow(health: Mapping[str, Any] | None) -> ShadowCounts | None:
 def _refused(counters: Mapping[str, int]) -> Refused:
     names = {"invalid": "invalid", "retained": "dropped", "commands": "commands_refused"}
     return Refused(**{name: min(counters.get(counter, 0), COUNTED) for name, counter in names.items()})
-
-
-def _cut(text: str) -> str:
-    return printable(text[:WHY_MAX])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Kind = Literal[
     "listening",
@@ -48,6 +48,12 @@ class Heard:
 
 Observer = Callable[[Heard], None]
 """Called on the event loop; must not wait."""
+
+
+class Tell(Protocol):
+    """Lets others hear of something that happens just now; what it takes is what `Heard` has."""
+
+    def __call__(self, kind: Kind, text: str, **data: Any) -> None: ...
 
 
 def nobody(heard: Heard) -> None:

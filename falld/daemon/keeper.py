@@ -28,6 +28,7 @@ class Keeper:
 
     Args:
         disk: runs the outbox's methods on the thread that opened it.
+        routes: names of all ways to monitoring hubs.
         wake: called after every commit that has a message to send.
         commands: ids of the hub's commands that were obeyed in this boot.
         alarms: stages of open alerts for which the home's own alarm ran.
@@ -41,6 +42,7 @@ class Keeper:
         walls: Mapping[str, Wall],
         *,
         disk: Call,
+        routes: Sequence[str],
         observer: Observer,
         wake: Callable[[], None],
         commands: Sequence[str] = (),
@@ -51,6 +53,7 @@ class Keeper:
         self._outbox = outbox
         self._walls = walls
         self._disk = disk
+        self._routes = routes
         self._observer = observer
         self._wake = wake
         self._boot_id = boot_id()
@@ -68,6 +71,7 @@ class Keeper:
         *,
         raise_after_s: float,
         disk: Call,
+        routes: Sequence[str],
         observer: Observer,
         wake: Callable[[], None],
     ) -> Self:
@@ -77,6 +81,7 @@ class Keeper:
             NotOurs: the outbox is held by another program, something else, or of a newer falld.
         """
         outbox = await disk(EnduringOutbox.open, path)
+        await disk(outbox.keep_routes, routes)
         kept, walls = await disk(outbox.life), await disk(outbox.walls)
         boot = boot_id()
         commands: list[str] = []
@@ -90,7 +95,16 @@ class Keeper:
             alarms, test = state.get("alarms", []), state.get("test")
             commands = state.get("commands", []) if of_boot == boot else []
         return cls(
-            life, outbox, walls, disk=disk, observer=observer, wake=wake, commands=commands, alarms=alarms, test=test
+            life,
+            outbox,
+            walls,
+            disk=disk,
+            routes=routes,
+            observer=observer,
+            wake=wake,
+            commands=commands,
+            alarms=alarms,
+            test=test,
         )
 
     @property
@@ -208,7 +222,15 @@ class Keeper:
             if not drafts and state == self._kept:
                 return False
             rows = [
-                join(draft, boot_id=self._boot_id, now=now, utc_now=utc, clock_synced=synced, walls=self._walls)
+                join(
+                    draft,
+                    boot_id=self._boot_id,
+                    now=now,
+                    utc_now=utc,
+                    clock_synced=synced,
+                    walls=self._walls,
+                    routes=self._routes,
+                )
                 for draft in drafts
             ]
             await self._disk(self._outbox.commit, rows, state, now)

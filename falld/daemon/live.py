@@ -163,11 +163,7 @@ class AdvertisedButton:
         self._now = now
 
     async def run(self) -> None:
-        """Until cancelled.
-
-        Raises:
-            OutboxError: the disk does not do its part.
-        """
+        """Until cancelled."""
         source = self._config.source
         meanings = {self._config.address: meaning(self._config)}
         async with contextlib.aclosing(presses(self._adapter, meanings, self._now, doubt=self._doubt)) as pressed:

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from falld.alert.outbox import OutboxError
 from falld.daemon.clips import Clips, Cutter
 from falld.daemon.heard import Heard, Kind, Observer
 from falld.daemon.keeper import Keeper
@@ -96,11 +95,7 @@ class Wearable:
         self._impacts: dict[str, float | None] = {}
 
     async def run(self) -> None:
-        """A wearable that fails is told of and stays failed; the others go on.
-
-        Raises:
-            OutboxError: the disk does not do its part.
-        """
+        """A wearable that fails is told of and stays failed; the others go on."""
         try:
             opened = await self._open()
             source = opened.source
@@ -118,8 +113,6 @@ class Wearable:
                     self._look()
                     await self._take(reading, opened.detector)
                     self._compare(reading, source)
-        except OutboxError:
-            raise
         except FalldError as error:
             if self._cutter is not None:
                 await self._cutter.end()

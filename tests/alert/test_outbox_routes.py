@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from test_outbox import BOOT, ONE, OTHER, ROUTE, TWO, committed
 
 from falld.alert.enduring import EnduringOutbox
-from falld.alert.outbox import OWED_MAX, Outbox, Row
+from falld.alert.outbox import Outbox, Row
 
 OPEN = BOOT | {"episodes": [{"alert_id": ONE}, {"alert_id": TWO}]}
 
@@ -135,15 +136,30 @@ def test_a_route_that_is_no_more_is_owed_nothing_and_frees_nothing(outbox: Outbo
     assert outbox.waiting() == [(ONE, 4)]
 
 
-def test_what_one_hub_lacks_does_not_grow_for_ever(outbox: Outbox) -> None:
+def test_what_one_hub_lacks_does_not_grow_for_ever(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("falld.alert.outbox.OWED_MAX", 5)
     commit(outbox, 1)
     send(outbox, 1, ROUTE)
     send(outbox, 1, OTHER)
     outbox.ack(ONE, 1, ROUTE)
-    for seq in range(2, OWED_MAX + 4):
+    for seq in range(2, 10):
         commit(outbox, seq)
         outbox.ack(ONE, seq, ROUTE)
-    assert left(outbox, OTHER) == list(range(4, OWED_MAX + 4))
+    assert left(outbox, OTHER) == [5, 6, 7, 8, 9]
+
+
+def test_what_is_for_every_route_stays_until_each_has_it_or_it_is_over(outbox: Outbox) -> None:
+    for alert_id in (ONE, TWO):
+        outbox.commit([replace(committed(alert_id), routes=(ROUTE, OTHER))], OPEN, 100.0)
+        outbox.ack(alert_id, 1, ROUTE)
+    assert [(key, row.begun) for key, row in due(outbox, OTHER).items()] == [((ONE, 1), True), ((TWO, 1), True)]
+    outbox.ack(ONE, 1, OTHER)
+    outbox.commit([committed(TWO, 2)], OPEN, 101.0)
+    outbox.commit([], BOOT, 102.0)
+    assert (list(due(outbox, OTHER)), outbox.offered(ROUTE)) == ([(TWO, 2)], {TWO})
+    outbox.ack(TWO, 2, OTHER)
+    outbox.commit([], BOOT, 103.0)
+    assert (due(outbox, ROUTE), outbox.offered(ROUTE)) == ({}, set())
 
 
 def test_what_waits_after_a_reboot_has_waited_long_enough(outbox: Outbox) -> None:

@@ -43,6 +43,11 @@ def told(path: Path) -> list[str]:
     return [line.removeprefix(f"{path}").removeprefix(":") for line in lines]
 
 
+def test_two_routes_are_two_brokers(write: Callable[[str], Path]) -> None:
+    first, second = load(write(GOOD.replace("routes:\n", "routes:\n  - broker: {host: b.example}\n"))).routes
+    assert (first.broker.where, second.broker.where) == ("b.example:8883", "localhost:1883")
+
+
 def test_the_example_loads() -> None:
     config = load(Path(__file__).parents[2] / "deploy" / "falld.example.yaml")
     wearable = config.wearers[0].wearables[0]
@@ -252,11 +257,15 @@ MISTAKES = {
         ("wearers:\n", "wearers:\n  - {id: w1, wearables: [recording: b.csv]}\n"),
         ["3: wearers: expected each wearer id once, found w1 twice; give each its own"],
     ),
-    "two routes": (
-        ("routes:\n", "routes:\n  - broker: {host: h}\n"),
+    "three routes": (
+        ("routes:\n", "routes:\n  - broker: {host: h}\n  - broker: {host: i}\n"),
+        ["7: routes: expected one route or two, found 3; keep the two that are best"],
+    ),
+    "two routes over one broker": (
+        ("routes:\n", "routes:\n  - broker: {host: localhost, tls: false, port: 1883}\n"),
         [
-            "7: routes: expected one route, found 2: a second route is not supported by this version; "
-            "keep the one to the monitoring hub"
+            "7: routes: expected two brokers, found localhost:1883 twice; "
+            "keep one: all hubs on a broker are met over one route"
         ],
     ),
     "TLS and plaintext": (

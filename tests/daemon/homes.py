@@ -140,20 +140,22 @@ async def running(work: Any) -> AsyncIterator[asyncio.Task[None]]:
 class Monitoring:
     """A real hub with a store on disk."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, name: str = "monitor") -> None:
         self.shown: list[Shown] = []
-        self._path = folder / "hub.db"
+        self._name = name
+        self._path = folder / f"{name}.db"
         self._broker = Broker("127.0.0.1", port, protocol="3.1.1")
-        self._worker = Worker("hub")
+        self._worker: Worker
         self._store: Store
 
     @contextlib.asynccontextmanager
     async def up(self) -> AsyncIterator[Self]:
         """Connected and subscribed."""
+        self._worker = Worker("hub")
         self._store = await self._worker(Store.open, self._path)
         backoff = Backoff(first_s=0.02, longest_s=0.05)
         hub = Hub(
-            self._broker, "monitor", self._store, self._worker, show=self.shown.append, poll_s=0.02, backoff=backoff
+            self._broker, self._name, self._store, self._worker, show=self.shown.append, poll_s=0.02, backoff=backoff
         )
         try:
             async with running(hub):

@@ -69,7 +69,7 @@ async def test_from_a_fall_to_a_lesson(need: Callable[[str], str], tmp_path: Pat
             assert ClipBox.open(tmp_path / CLIPS).due() == []
             (entry,) = await hub.entries()
     assert not entry.open
-    alert_id, store = entry.alert_id, tmp_path / "hub.db"
+    alert_id, store = entry.alert_id, tmp_path / "monitor.db"
 
     (listed,) = (json.loads(line) for line in falld("hub", "list", "--json", "--store", store).splitlines())
     assert (listed["alert_id"], listed["clip"]) == (alert_id, True)
@@ -105,7 +105,7 @@ async def test_a_hub_may_ask_for_it_once_more(need: Callable[[str], str], tmp_pa
             async with running(again.home):
                 await until(lambda: again.count("link"))
                 await peer.link.publish(Topics("h1").command, ask)
-                await until(lambda: again.home._publisher.counters.commands_refused == 1)
+                await until(lambda: again.home._routes.all[0].publisher.counters.commands_refused == 1)
     one, other = peer.heard(Topics("h1").clip(alert_id))
     assert one == other
 

@@ -11,6 +11,10 @@ from falld.daemon.health import AGAIN_S, HealthReport, to_wire
 UTC_NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 
 
+def a_route(**other: Any) -> dict[str, Any]:
+    return {"route": "h:1", "up": True, "protocol": "5", "fault": None, "hub_fault": None} | other
+
+
 def a_home(**other: Any) -> dict[str, Any]:
     wearable = {"source": "belt", "wearer": "w1", "state": "streaming", "since_s": 3.0, "samples": 150, "fault": None}
     home = {
@@ -18,7 +22,7 @@ def a_home(**other: Any) -> dict[str, Any]:
         "outbox": 0,
         "wearables": [wearable],
         "open": [],
-        "link": {"up": True, "protocol": "5", "fault": None},
+        "routes": [a_route()],
     }
     return home | other
 
@@ -37,7 +41,7 @@ def test_a_home_that_is_well() -> None:
 
 def test_faults_of_link_and_wearables_are_told_the_links_first() -> None:
     failed = a_home()["wearables"][0] | {"state": "failed", "fault": "f" * 999}
-    health = as_told(wearables=[failed], link={"up": False, "protocol": None, "fault": "h:1: nothing listens there"})
+    health = as_told(wearables=[failed], routes=[a_route(fault="h:1: nothing listens there")])
     assert [(fault.code, fault.what[:5], len(fault.what)) for fault in health.faults] == [
         ("link", "h:1: ", 26),
         ("wearable", "fffff", 256),
@@ -45,13 +49,18 @@ def test_faults_of_link_and_wearables_are_told_the_links_first() -> None:
 
 
 def test_alerts_that_are_not_safe_on_the_disk_are_the_first_fault() -> None:
-    link = {"up": False, "protocol": None, "fault": "h:1: nothing listens there"}
-    health = as_told(link=link, outbox_fault="outbox.db: is full")
+    health = as_told(routes=[a_route(fault="h:1: nothing listens there")], outbox_fault="outbox.db: is full")
     assert [(fault.code, fault.what[:9]) for fault in health.faults] == [("outbox", "outbox.db"), ("link", "h:1: noth")]
 
 
+def test_each_route_tells_its_faults() -> None:
+    health = as_told(routes=[a_route(fault="h:1: down", hub_fault="h:1: silent"), a_route(hub_fault="h:2: silent")])
+    told = [(fault.code, fault.what) for fault in health.faults]
+    assert told == [("link", "h:1: down"), ("hub", "h:1: silent"), ("hub", "h:2: silent")]
+
+
 def test_a_broken_configuration_is_told_first() -> None:
-    health = as_told(config_fault="f.yaml: is broken", link={"up": False, "protocol": None, "fault": "h:1: down"})
+    health = as_told(config_fault="f.yaml: is broken", routes=[a_route(fault="h:1: down")])
     assert [(fault.code, fault.what) for fault in health.faults] == [
         ("config", "f.yaml: is broken"),
         ("link", "h:1: down"),
@@ -112,8 +121,8 @@ def test_the_largest_health_fits() -> None:
         outbox=2**31 - 1,
         wearables=[wearable] * 99,
         open=[opened] * 99,
-        link={"up": False, "protocol": None, "fault": wide * 999},
-        **{f"{name}_fault": wide * 999 for name in ("hub", "alarm", "test", "config", "outbox", "clip")},
+        routes=[a_route(fault=wide * 999, hub_fault=wide * 999)] * 2,
+        **{f"{name}_fault": wide * 999 for name in ("alarm", "test", "config", "outbox", "clip")},
         counters={"invalid": 2**40, "dropped": 2**40, "commands_refused": 2**40},
     )
     assert parse(Health, told.payload(), "t") == told

@@ -19,7 +19,8 @@ from falld.alert.topics import Topics
 from falld.alert.uuid7 import uuid7
 from falld.alert.wire import Command, Health, Status, parse
 from falld.daemon.health import to_wire
-from falld.daemon.home import OUTBOX, HomeError
+from falld.daemon.home import OUTBOX
+from falld.daemon.parts import HomeError
 from falld.publish.broker import Broker
 from falld.publish.link import Link
 from falld.samples.recording import Mark
@@ -208,12 +209,12 @@ async def test_a_test_alarm_is_obeyed_once_also_after_a_restart(broker: Mosquitt
             await link.publish(Topics("h1").command, command)
             await until(lambda: first.count("hub_committed") == 2)
             await link.publish(Topics("h1").command, command)
-            await until(lambda: first.home._publisher.counters.commands_refused == 1)
+            await until(lambda: first.home._routes.all[0].publisher.counters.commands_refused == 1)
         second = Listening(settings, Scripted())
         async with running(second.home):
             await until(lambda: second.count("link"))
             await link.publish(Topics("h1").command, command)
-            await until(lambda: second.home._publisher.counters.commands_refused == 1)
+            await until(lambda: second.home._routes.all[0].publisher.counters.commands_refused == 1)
         assert (first.committed(), second.committed()) == (["suspected", "raised"], [])
         (entry,) = await hub.entries()
     assert entry.latest is not None

@@ -9,7 +9,7 @@ import pytest
 
 from falld.config.broker import BrokerConfig
 from falld.config.secret import SecretError
-from falld.daemon.route import broker_of
+from falld.daemon.login import broker_of
 from falld.publish.broker import Broker, Tls
 
 
