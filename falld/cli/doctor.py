@@ -80,6 +80,7 @@ def examine(path: Path) -> list[Finding]:
         Finding("configuration", "pass", f"{path} is correct"),
         _tried("bluetooth", lambda: _bluetooth(config)),
         _tried("permissions", lambda: _permissions(state_dir(config))),
+        _tried("secrets", lambda: _secrets(config)),
         _tried("disk", lambda: _disk(state_dir(config))),
         _clock(),
         *_broker(config),
@@ -123,7 +124,24 @@ def _permissions(folder: Path) -> str:
     if not os.access(at, os.R_OK | os.W_OK | os.X_OK):
         remedy = "run this as the user of the service; else give the folder to that user"
         raise FalldError(str(at), f"cannot be written by user {os.geteuid()}", remedy)
+    if folder.exists():
+        _guarded(folder)
     return f"{at} can be written"
+
+
+def _secrets(config: Config) -> str | None:
+    brokers = [route.broker for route in config.routes]
+    files = [path for each in brokers for path in (each.password_file, each.key_file) if path is not None]
+    there = [path for path in files if path.exists()]  # that one is missing, the broker's checks tell
+    for path in there:
+        _guarded(path)
+    return f"{', '.join(map(str, there))}: for its owner and group alone" if there else None
+
+
+def _guarded(path: Path) -> None:
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o007:
+        raise FalldError(str(path), f"is open to every user of this machine (mode {mode:03o})", f"`chmod o= {path}`")
 
 
 def _disk(folder: Path) -> str:
@@ -163,7 +181,8 @@ def _broker(config: Config) -> list[Finding]:
     try:
         broker = broker_of(config.routes[0].broker, config.home.id)
     except FalldError as error:
-        credential = config.routes[0].broker.password_credential
+        kept = config.routes[0].broker
+        credential = kept.password_credential or kept.key_credential
         given = credential is None or "CREDENTIALS_DIRECTORY" in os.environ
         remedy = error.remedy if given else AS_SERVICE.format(credential=credential)
         return [Finding("broker password", "do", f"{error.where}: {error.what}", remedy)]

@@ -19,6 +19,7 @@ from falld.alert.clock import utc_now
 from falld.alert.draft import Answer
 from falld.alert.message import utc_text
 from falld.alert.topics import hub_status
+from falld.cli.options import private_files
 from falld.config.kinds import is_loopback
 from falld.config.secret import Secret
 from falld.hub.service import Hub
@@ -97,7 +98,8 @@ def command(
         broker = Broker.at(address, password=_password(password_file), files=Tls(ca_file, cert_file, key_file))
         if broker.tls is None and not without_encryption and not is_loopback(broker.host):
             raise click.UsageError("the broker is on another machine: use mqtts://, or add --without-encryption")
-        asyncio.run(_serve(broker, name, store or _default_store(), as_jsonl))
+        with private_files():
+            asyncio.run(_serve(broker, name, store or _default_store(), as_jsonl))
 
 
 @command.command("list")

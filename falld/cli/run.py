@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from falld.cli.options import config_file
+from falld.cli.options import config_file, private_files
 from falld.config.last_good import CopyError, keep, load_or_last_good, state_dir
 from falld.config.load import load
 from falld.daemon.heard import Heard
@@ -35,7 +35,8 @@ def command(path: Path, check: bool) -> None:
         load(path)
         click.echo(f"{path}: correct")
         return
-    asyncio.run(_until_stopped(path))
+    with private_files():
+        asyncio.run(_until_stopped(path))
 
 
 async def _until_stopped(path: Path) -> None:

@@ -44,7 +44,7 @@ class Secret:
             raise SecretError(
                 f"credential {name}",
                 "$CREDENTIALS_DIRECTORY is not set",
-                f"add `LoadCredential={name}:PATH` to the unit, or use `password_file`",
+                f"add `LoadCredential={name}:PATH` to the unit, or name a file",
             )
         return cls.in_file(Path(folder, name))
 

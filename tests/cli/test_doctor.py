@@ -30,7 +30,7 @@ def test_all_is_well(need: Callable[[str], str], tmp_path: Path) -> None:
         status, found = examined(write_config(tmp_path, broker.port))
         log = broker.log()
     skipped = {check for check, each in found.items() if each["verdict"] == "skip"}
-    assert (status, skipped) == (0, {"bluetooth", "broker TLS"})
+    assert (status, skipped) == (0, {"bluetooth", "secrets", "broker TLS"})
     assert "MQTT 3.1.1" in found["broker login"]["what"]
     assert "Received DISCONNECT from falld-doctor-h1" in log
     assert not (tmp_path / "state").exists()
@@ -71,6 +71,20 @@ def test_nothing_listens_and_nobody_answers_for_bluetooth(tmp_path: Path, monkey
     assert (status, ill) == (1, {"bluetooth", "disk", "broker TCP"})
     assert found["broker login"]["what"] == "only when broker TCP is well"
     assert "BlueZ: does not answer" in found["bluetooth"]["what"]
+
+
+def test_what_every_user_may_read(tmp_path: Path) -> None:
+    path, password = write_config(tmp_path, free_port()), tmp_path / "password"
+    path.write_text(path.read_text().replace("tls: false", "tls: false, password_file: password"))
+    (tmp_path / "state").mkdir(0o755)
+    password.touch(0o604)
+    _, found = examined(path)
+    for check, remedy in (("permissions", tmp_path / "state"), ("secrets", password)):
+        assert (found[check]["verdict"], found[check]["remedy"]) == ("do", f"`chmod o= {remedy}`")
+    (tmp_path / "state").chmod(0o750)
+    password.chmod(0o640)
+    _, found = examined(path)
+    assert {found[check]["verdict"] for check in ("permissions", "secrets")} == {"pass"}
 
 
 def test_every_mistake_of_the_configuration_is_a_line(tmp_path: Path) -> None:
