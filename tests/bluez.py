@@ -132,6 +132,8 @@ class Bluez:
         self.deaf = False
         self.powered: list[bool] = []
         """What the adapters were turned to."""
+        self.turned_off: set[str] = set()
+        """Adapters that ever were."""
         self.on_power: Callable[[bool], None] = lambda on: None
         self.scan_errors: list[str] = []
         self.overlaps: list[str] = []
@@ -307,6 +309,8 @@ class Bluez:
         interface, name, value = message.body
         if interface == ADAPTER:
             self.powered.append(value.value)
+            if not value.value:
+                self.turned_off.add((message.path or "").rpartition("/")[2])
             self.on_power(value.value)
         self.changed(message.path or "", interface, **{name: value})
         return Message.new_method_return(message)

@@ -82,6 +82,23 @@ async def test_a_fall_of_a_strap_ends_as_an_alert_in_the_hubs_store(broker: Mosq
     assert strap.stops == 1
 
 
+async def test_wearables_of_one_home_on_two_adapters(broker: Mosquitto, tmp_path: Path) -> None:
+    straps = PolarStrap(STRAP), PolarStrap("A0:9E:1A:0A:1B:2D", "Polar H10 99999999")
+    wearables = [{"address": strap.address, "adapter": f"hci{i}", "id": f"s{i}"} for i, strap in enumerate(straps)]
+    home = Listening(settings(tmp_path, broker.port, wearables), Scripted())
+    async with bluetooth("hci0", "hci1") as bluez:
+        for i, strap in enumerate(straps):
+            bluez.add(strap, f"hci{i}")
+        async with running(home.home):
+            await until(lambda: {h.data["source"] for h in home.heard if h.kind == "samples"} == {"s0", "s1"})
+            health = await home.home.health()
+    assert [(told["source"], told["state"], told["fault"]) for told in health["wearables"]] == [
+        ("s0", "streaming", None),
+        ("s1", "streaming", None),
+    ]
+    assert not bluez.overlaps
+
+
 async def test_health_tells_of_the_link(broker: Mosquitto, tmp_path: Path) -> None:
     strap = PolarStrap(STRAP)
     home = Listening(settings(tmp_path, broker.port, [{"address": STRAP, "id": "strap"}]), Scripted())

@@ -292,16 +292,31 @@ async def test_one_wearable_has_one_link() -> None:
             assert {"searching"} in ({*first.states}, {*second.states})
 
 
-async def test_wearables_on_two_adapters() -> None:
+async def test_of_two_adapters_one_goes_blind_and_the_other_streams_on() -> None:
     straps = [PolarStrap(ADDRESS), PolarStrap("A0:9E:1A:0A:1B:2D")]
-    async with running("hci0", "hci1") as bluez, scanning("hci0") as near, scanning("hci1") as far:
+    quiet = {"quiet_s": 0.2}
+    async with (
+        running("hci0", "hci1") as bluez,
+        scanning("hci0", **quiet) as near,
+        scanning("hci1", **quiet) as far,
+    ):
         bluez.add(straps[0], "hci0")
         bluez.add(straps[1], "hci1")
         async with (
-            linked(near, Wanted(straps[0].address)) as left,
+            linked(near, Wanted(straps[0].address), timing=Timing(unheard=0.1)) as left,
             linked(far, Wanted(straps[1].address)) as right,
         ):
             await until(lambda: left.samples and right.samples)
+            straps[0].advertises = False
+            straps[0].drop()
+            await until(lambda: "adapter hci0: is blind: hears nobody" in str(left.statuses[-1].fault))
+            assert (bluez.turned_off, far.fault) == ({"hci0"}, None)
+            straps[0].advertises = True
+            before = left.samples, right.samples
+            await until(lambda: left.samples > before[0] and right.samples > before[1])
+            assert near.fault is None
+    assert (right.states.count("streaming"), straps[1].connects, len(straps[1].starts)) == (1, 1, 1)
+    assert not bluez.overlaps
 
 
 async def test_a_silent_adapter_is_scanned_anew_then_turned_off_and_on() -> None:
