@@ -19,6 +19,7 @@ from falld.sensors.link import Wanted
 from falld.sensors.radio import Make, Radio
 from falld.sensors.recorder import Recorder
 from falld.sensors.source import Button, Samples, SourceError
+from falld.sensors.status import Status
 
 ADDRESS = re.compile(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
 
@@ -73,7 +74,17 @@ def command(
     if not recorder.samples:
         fault = source.status.fault
         raise fault or SourceError(f"wearable {wearable}", "sent no sample", "see what `falld scan` shows")
-    click.echo(f"{output}: {recorder.seconds:.1f} s, {recorder.samples} samples", err=True)
+    click.echo(f"{output}: {summary(recorder.seconds, recorder.samples, source.status)}", err=True)
+
+
+def summary(seconds: float, samples: int, status: Status) -> str:
+    """What was recorded, in words; how far its clock runs away is known after a minute of a connection."""
+    told = [f"{seconds:.1f} s, {samples} samples"]
+    if status.lost:
+        told.append(f"{status.lost} lost on the way")
+    if status.ppm is not None:
+        told.append(f"its clock runs {status.ppm:+.0f} ppm against this machine's")
+    return ", ".join(told)
 
 
 async def _until_stopped(radio: Radio, source: BleWearable, recorder: Recorder, seconds: float | None) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 Kind = Literal[
     "listening",
     "wearable",
+    "clock",
     "samples",
     "silent",
     "gap",
@@ -27,10 +28,10 @@ Kind = Literal[
     "acknowledged",
     "alarm",
 ]
-"""`wearable`: its link is at something else; `impact`: a candidate was judged; `decision`: a fall was seen, confirmed
-or recovered from; `shadow`: the same by a detector that alerts nobody, or its fault; `committed`: on this machine's
-disk; `hub`: one is heard, or none any more; `hub_committed`: on the hub's; `acknowledged`: a person answered;
-`alarm`: the home's own one runs, or failed."""
+"""`wearable`: its link is at something else; `clock`: how far its own runs away is known; `impact`: a candidate was
+judged; `decision`: a fall was seen, confirmed or recovered from; `shadow`: the same by a detector that alerts nobody,
+or its fault; `committed`: on this machine's disk; `hub`: one is heard, or none any more; `hub_committed`: on the
+hub's; `acknowledged`: a person answered; `alarm`: the home's own one runs, or failed."""
 
 
 @dataclass(frozen=True, slots=True)

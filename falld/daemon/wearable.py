@@ -88,6 +88,7 @@ class Wearable:
         self._since = now()
         self._time = TimeMap(0.0, now())
         self._clock: Clock | None = None
+        self._clock_told = False
         self._status: Callable[[], Status] | None = None
         self._samples = 0
         self._last: float | None = None
@@ -225,6 +226,9 @@ class Wearable:
         if status.state != self.state:
             self._enter(status.state)
             self._tell("wearable", status.state, state=status.state)
+        if status.ppm is not None and not self._clock_told:
+            self._clock_told = True
+            self._tell("clock", f"runs {status.ppm:+.0f} ppm against this machine's", ppm=status.ppm)
         if str(status.fault) != str(self.fault):
             if status.fault is not None:
                 self._fail(status.fault)

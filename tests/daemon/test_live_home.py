@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from falld.config.schema import Config
 from falld.daemon.health import to_wire
 from falld.daemon.heard import Heard
 from falld.daemon.run import run
+from falld.samples.drift import MAX_SKEW
 from falld.sensors.drivers.bthome import SERVICE
 
 STRAP = "A0:9E:1A:0A:1B:2C"
@@ -123,6 +125,23 @@ async def test_health_tells_of_the_link(broker: Mosquitto, tmp_path: Path) -> No
     assert (wire.wearables[0].battery, wire.faults) == (87, ())
     assert lost.wearables[0].state in ("lost", "searching")
     assert "the connection was lost" in lost.faults[0].what
+
+
+async def test_how_far_its_clock_runs_away_is_told_once(
+    broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("falld.samples.drift._TOLD_FROM", 0.0)  # after seconds, not after a minute
+    home = Listening(settings(tmp_path, broker.port, [{"address": STRAP, "id": "strap"}]), Scripted())
+    async with bluetooth() as bluez:
+        bluez.add(PolarStrap(STRAP))
+        async with running(home.home):
+            await until(lambda: home.count("clock"))
+            count = home.count("samples")
+            await until(lambda: home.count("samples") > count + 10)
+            health = await home.home.health()
+    (told,) = [h for h in home.heard if h.kind == "clock"]
+    assert re.fullmatch(r"runs [+-]\d+ ppm against this machine's", told.text)
+    assert told.data["ppm"] == pytest.approx(health["wearables"][0]["ppm"], abs=MAX_SKEW * 1e6)
 
 
 async def test_a_connection_lost_in_a_fall_decides_on_what_there_is(broker: Mosquitto, tmp_path: Path) -> None:

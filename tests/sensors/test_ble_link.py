@@ -187,6 +187,22 @@ async def test_a_connect_that_hangs_is_given_up() -> None:
         await until(lambda: "streaming" in heard.states)
 
 
+async def test_while_a_connect_hangs_others_are_heard() -> None:
+    straps = [PolarStrap(ADDRESS), PolarStrap("A0:9E:1A:0A:1B:2D")]
+    async with running() as bluez, scanning() as adapter:
+        bluez.add(straps[0])
+        async with linked(adapter, Wanted(straps[0].address)) as heard:
+            await until(lambda: heard.samples)
+            straps[1].connect_errors = ["hang"]
+            bluez.add(straps[1])
+            async with linked(adapter, Wanted(straps[1].address), timing=Timing(connect=600.0)) as hanging:
+                await until(lambda: straps[1].connects)
+                before = heard.samples
+                await until(lambda: heard.samples > before + 20)
+                assert hanging.states[-1] == "connecting"
+        assert heard.states.count("streaming") == 1
+
+
 async def test_a_strap_that_asks_for_a_pairing_gets_one() -> None:
     strap = PolarStrap(ADDRESS)
     strap.wants_pairing = True

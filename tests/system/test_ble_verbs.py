@@ -18,8 +18,10 @@ from click.testing import CliRunner
 from wearables import PolarStrap
 
 from falld.cli import main
+from falld.cli.record import summary
 from falld.samples.csvfile import CsvRecording
 from falld.sensors.drivers.bthome import SERVICE
+from falld.sensors.status import Status
 
 STRAP = "A0:9E:1A:0A:1B:2C"
 PROGRAM = (sys.executable, "-c", "from falld.cli import main; main()")
@@ -110,6 +112,12 @@ async def test_a_recording_by_name_and_for_some_time(tmp_path: Path) -> None:
     again = CliRunner().invoke(main, ["record", STRAP, "-o", str(path)])
     assert again.exit_code == 2
     assert "is there already; name another file" in again.stderr
+
+
+def test_a_recording_is_summed_up_with_what_was_lost_and_how_far_the_clock_runs_away() -> None:
+    assert summary(4.0, 200, Status()) == "4.0 s, 200 samples"
+    told = "90.0 s, 4490 samples, 10 lost on the way, its clock runs -24 ppm against this machine's"
+    assert summary(90.0, 4490, Status(ppm=-23.6, lost=10)) == told
 
 
 def described(path: Path) -> str:
