@@ -70,7 +70,7 @@ class _Session:
         self.range_g: float | None = None
         self._wish = wish
         self._factor = 1.0
-        self._sdk_mode = False
+        self._has_sdk_mode = False
         self._said: list[Said] = []
         """What the dialog learnt, for the next `received`."""
 
@@ -86,9 +86,12 @@ class _Session:
             yield Subscribe(BATTERY)
         yield Subscribe(CONTROL)
         yield Subscribe(DATA)
+        self._has_sdk_mode = bool(int.from_bytes(features[1:3], "little") >> _SDK_MODE & 1)
         chosen = yield from self._choose()
-        if self._wish.rate_hz >= _WIDER_FROM * chosen[RATE] and features[2:3] and features[2] >> _SDK_MODE - 8 & 1:
-            yield from self._widen()
+        if self._has_sdk_mode and self._wish.rate_hz >= _WIDER_FROM * chosen[RATE]:
+            # It changes its mode only while nothing streams. Where it refuses, it streams at the rate that it has.
+            yield from self._command(_STOP)
+            yield from self._command(_START, kind=_SDK_MODE)
             chosen = yield from self._choose()
         status, told = yield from self._command(_START, write_settings(chosen))
         if status == _ALREADY:  # a stream that an earlier connection left behind
@@ -101,7 +104,7 @@ class _Session:
     def stop(self) -> Dialog:
         # Always worth it: an H10 that is left streaming stays on until its battery is empty.
         yield Write(CONTROL, bytes((_STOP, _ACCELERATION)))
-        if self._sdk_mode:
+        if self._has_sdk_mode:  # which outlives a lost connection, and keeps its optical heart rate off
             yield Write(CONTROL, bytes((_STOP, _SDK_MODE)))
 
     def received(self, characteristic: str, data: bytes) -> list[Said]:
@@ -124,15 +127,6 @@ class _Session:
         status, listed = yield from self._command(_SETTINGS)
         _check(status)
         return choose(_NAME, listed, self._wish)
-
-    def _widen(self) -> Generator[Step, bytes, None]:
-        """To its SDK mode, which has more rates and ranges, and costs it its optical heart rate and some battery.
-
-        It changes its mode only while nothing streams. Where it refuses, falls are found at the rate that it has.
-        """
-        yield from self._command(_STOP)
-        status, _ = yield from self._command(_START, kind=_SDK_MODE)
-        self._sdk_mode = status in (0, _ALREADY)
 
     def _command(
         self, command: int, parameters: bytes = b"", *, kind: int = _ACCELERATION

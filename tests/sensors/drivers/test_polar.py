@@ -167,19 +167,23 @@ def test_a_faster_rate_is_had_in_sdk_mode(rate_hz: float, settled: int, mode: by
     assert written(run(session.stop(), script())) == [H("0302"), H("0309")]
 
 
-def test_sdk_mode_is_left_alone_where_it_brings_nothing() -> None:
+def test_sdk_mode_is_not_entered_where_it_brings_nothing() -> None:
     for features, wish in (WITH_SDK_MODE, Wish()), (WITH_SDK_MODE, Wish(rate_hz=77)), (H("0F04"), Wish(rate_hz=200)):
         session, steps = start(features, BATTERY, VERITY, OK, wish=wish)
         assert [data[:2] for data in written(steps)] == [H("0102"), H("0202")]
         assert session.rate_hz == 52
-        assert written(run(session.stop(), script())) == [H("0302")]
+
+
+def test_sdk_mode_is_left_at_the_end_whoever_entered_it() -> None:
+    session, _ = start(WITH_SDK_MODE, BATTERY, WIDE, OK, wish=Wish(rate_hz=100))
+    assert session.rate_hz == 104, "it is in it, since the connection was lost"
+    assert written(run(session.stop(), script())) == [H("0302"), H("0309")]
 
 
 def test_where_sdk_mode_is_refused_it_streams_as_it_can() -> None:
     refusal = H("F0 02 09 0C 00")
     session, _ = start(WITH_SDK_MODE, BATTERY, VERITY, STOPPED, refusal, VERITY, OK, wish=Wish(rate_hz=200))
     assert (session.rate_hz, session.range_g) == (52, 8)
-    assert written(run(session.stop(), script())) == [H("0302")]
 
 
 @pytest.mark.parametrize(
