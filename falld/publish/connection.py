@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeVar, cast
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -18,6 +16,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from falld.publish import faults
 from falld.publish.broker import Broker
 from falld.publish.faults import LinkDown, LinkError, PublishResult, Unanswered
+from falld.publish.pump import Pump
 from falld.publish.tls import tls_context
 
 T = TypeVar("T")
@@ -60,7 +59,7 @@ class Timing:
 class Connection:
     """A paho client that lives for one connection: never reconnected, so it queues nothing.
 
-    paho's thread only brings its callbacks to the event loop; every method is called on the loop.
+    It connects on a worker thread, for that waits; all else is done on the event loop.
     """
 
     def __init__(
@@ -80,6 +79,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._connack: asyncio.Future[tuple[int, str]] = self._loop.create_future()
         self._lost: asyncio.Future[LinkError] = self._loop.create_future()
+        self._lost.add_done_callback(self._give_up_pubacks)
         self._alert: str | None = None
         self._window = asyncio.Semaphore(WINDOW)
         self._pubacks: dict[int, asyncio.Future[PublishResult]] = {}
@@ -104,6 +104,8 @@ class Connection:
         client.on_publish = self._paho_puback
         client.on_message = self._paho_message
         self._client = client
+        self._pump = Pump(client)
+        self._soon = self._loop.call_soon_threadsafe
 
     async def open(self, connack_s: float) -> None:
         """Connects and logs in.
@@ -119,7 +121,8 @@ class Connection:
             raise faults.of_connecting(where, error) from error
         except UnicodeError:
             raise LinkError(where, "this cannot be a host name", "mend the host name") from None
-        self._client.loop_start()
+        self._soon = self._loop.call_soon
+        self._pump.start()
         await self._answer(self._connack, connack_s)
         if self._connack.done():
             code, name = self._connack.result()
@@ -140,6 +143,7 @@ class Connection:
             LinkError: no answer, or the connection is gone.
         """
         _, mid = self._client.subscribe([(topic, 1) for topic in topics])
+        self._pump.flush()
         if mid is None:
             raise self._lose("the connection broke")
         answered = self._subacks[mid] = self._loop.create_future()
@@ -162,17 +166,18 @@ class Connection:
             if self._lost.done():
                 raise self._down()
             info = self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
+            self._pump.flush()
             if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 raise self._lose("the connection broke")
             puback: asyncio.Future[PublishResult] = self._loop.create_future()
             self._pubacks[info.mid] = puback
             try:
-                await self._answer(puback, self._timing.puback)
+                async with asyncio.timeout(self._timing.puback):
+                    return await puback
+            except TimeoutError:
+                raise self._lose(f"the broker confirms nothing for {self._timing.puback:g} s") from None
             finally:
                 del self._pubacks[info.mid]
-            if not puback.done():
-                raise self._lose(f"the broker confirms nothing for {self._timing.puback:g} s")
-            return puback.result()
 
     async def loss(self) -> LinkError:
         """Waits until the connection is gone, and says why."""
@@ -180,13 +185,18 @@ class Connection:
         return self._lost.result()
 
     async def close(self, *, politely: bool = False) -> None:
-        """Ends connection and thread; without a DISCONNECT, unless `politely`, the broker publishes the will."""
+        """Ends the connection; without a DISCONNECT, unless `politely`, the broker publishes the will."""
         try:
             if politely and not self._lost.done():
                 self._client.disconnect()
+                self._pump.flush()
                 await asyncio.wait({self._lost}, timeout=self._timing.goodbye)
         finally:
-            await _to_its_end(asyncio.to_thread(self._stop))
+            self._pump.stop()
+            # Without the cycle through the callbacks paho lets go of its sockets as soon as it is let go.
+            client = self._client
+            client.on_connect = client.on_disconnect = client.on_subscribe = None
+            client.on_publish = client.on_message = None
 
     def _connect(self) -> None:
         """On a worker thread: name lookup, TCP, TLS, and CONNECT sent."""
@@ -201,21 +211,8 @@ class Connection:
         self._client.connect(host, port, self._timing.keepalive, properties=properties)
 
     def _alerted(self, reason: str) -> None:
-        """On whichever thread reads or writes."""
+        """On the thread that connects, or in the middle of reading."""
         self._alert = reason
-
-    def _stop(self) -> None:
-        """On a worker thread: shuts the socket under paho's thread, which ends it, and waits for that."""
-        client = self._client
-        connection = cast("socket.socket | None", client.socket())
-        if connection is not None:
-            with contextlib.suppress(OSError):  # paho's thread was faster
-                connection.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(AttributeError):  # paho's thread clears the attribute as its last act
-            client.loop_stop()
-        # Without the cycle through the callbacks paho closes its sockets as soon as it is let go.
-        client.on_connect = client.on_disconnect = client.on_subscribe = None
-        client.on_publish = client.on_message = None
 
     async def _answer(self, answer: asyncio.Future[Any], timeout_s: float) -> None:
         """Waits for the answer, the loss of the connection, or the end of patience."""
@@ -232,10 +229,14 @@ class Connection:
         what = self._lost.result().what if self._lost.done() else "there is no connection"
         return LinkDown(self._broker.where, what, "publish again when the link is up")
 
+    def _give_up_pubacks(self, lost: asyncio.Future[LinkError]) -> None:
+        for puback in self._pubacks.values():
+            if not puback.done():
+                puback.set_exception(self._down())
+
     def _post(self, function: Callable[..., None], *args: Any) -> None:
-        """From paho's thread to the event loop."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
-            self._loop.call_soon_threadsafe(function, *args)
+        """From paho, which may be in the middle of something."""
+        self._soon(function, *args)
 
     def _paho_connack(
         self, client: Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Properties | None
