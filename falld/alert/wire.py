@@ -251,7 +251,12 @@ def parse_ack(payload: bytes, topic: str) -> Ack | ClipAck:
 def content(payload: bytes) -> bytes:
     """What never changes of an alert that `parse` took, with any fields not known here: two copies of one message
     have the same content, whatever their key order."""
-    # 20 and 20.0 are one number, and no count of digits is too many for a float.
-    message = json.loads(payload.decode(), parse_int=float)
-    kept = {key: value for key, value in message.items() if key not in ("age_s", "attempt", "late")}
-    return json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()
+    message = _READER.decode(payload.decode())
+    for changing in ("age_s", "attempt", "late"):
+        message.pop(changing, None)
+    return _WRITER.encode(message).encode()
+
+
+_READER = json.JSONDecoder(parse_int=float)
+"""20 and 20.0 are one number, and no count of digits is too many for a float."""
+_WRITER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))

@@ -157,12 +157,27 @@ def _password(file: Path | None) -> SecretStr | None:
     return Secret.in_environment(PASSWORD_VARIABLE).read() if os.environ.get(PASSWORD_VARIABLE) else None
 
 
+class _Screen:
+    """Writes what belongs together at once."""
+
+    def __init__(self, as_jsonl: bool) -> None:
+        self._as_jsonl = as_jsonl
+        self._lines: list[str] = []
+
+    def show(self, event: Event) -> None:
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._lines.append(json.dumps(as_json(event)) if self._as_jsonl else event.line())
+
+    def flush(self) -> None:
+        if self._lines:
+            click.echo("\n".join(self._lines))
+            self._lines.clear()
+
+
 async def _serve(broker: Broker, name: str, path: Path, as_jsonl: bool) -> None:
     """Until SIGINT or SIGTERM."""
-
-    def show(event: Event) -> None:
-        click.echo(json.dumps(as_json(event)) if as_jsonl else event.line())
-
+    screen = _Screen(as_jsonl)
     said = ""
 
     def state(link: LinkState) -> None:
@@ -177,12 +192,13 @@ async def _serve(broker: Broker, name: str, path: Path, as_jsonl: bool) -> None:
     try:
         store = await call(Store.open, path)
         try:
-            serving = asyncio.ensure_future(Hub(broker, name, store, call, show=show, on_state=state).run())
+            serving = asyncio.ensure_future(Hub(broker, name, store, call, show=screen.show, on_state=state).run())
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
             with contextlib.suppress(asyncio.CancelledError):
                 await serving
         finally:
+            screen.flush()
             await call(store.close)
     finally:
         call.close()

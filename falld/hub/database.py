@@ -57,6 +57,9 @@ MIGRATIONS = (
         UNIQUE (home, alert_id)
     ) STRICT;
     """,
+    """
+    ALTER TABLE message DROP COLUMN content;
+    """,
 )
 """Script n brings the schema from number n to n + 1."""
 

@@ -6,20 +6,22 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
 
 from falld.alert.clock import boottime, utc_now
 from falld.alert.topics import Topics, every_home, hub_beat, hub_status, locate
-from falld.alert.wire import Ack, Alert, Beat, ClipAck, Health, HubStatus, Message, Response, Status, WireError, parse
+from falld.alert.wire import Alert, Beat, ClipAck, Health, HubStatus, Message, Response, Status, WireError, parse
 from falld.hub.clips import IncomingClip
+from falld.hub.counters import HubCounters
+from falld.hub.incoming import Incoming, Receipt
+from falld.hub.intake import QUEUE, Intake
 from falld.hub.show import Event, HomeChange, ResponseSent, of_message, of_restart, of_silence
-from falld.hub.store import Incoming, Receipt, Reply, Store
+from falld.hub.store import Reply, Store
 from falld.hub.waits import Waits
 from falld.publish.backoff import Backoff
 from falld.publish.broker import Broker
-from falld.publish.connection import Outgoing, Timing
+from falld.publish.connection import WINDOW, Outgoing, Timing
 from falld.publish.faults import LinkDown
 from falld.publish.link import Link, LinkState
 from falld.publish.worker import Call
@@ -29,43 +31,12 @@ POLL_S = 0.5
 """`falld hub respond` writes into the store; a person does not notice half a second."""
 REFUSED_S = 15.0
 """A broker that refuses a response does so again until somebody changes its access list."""
-BATCH = 256
-"""Messages to a transaction: a sync of 10 ms then bears 25 000 a second, more than a broker delivers."""
-QUEUE = 10_000
-"""Messages that wait for the disk, 80 MB at most. What is more is not acknowledged, so its home sends it again."""
 CLIP_QUEUE = 64
-"""Clips that wait for the disk, 4 MB at most; likewise."""
+"""Clips that wait for the disk, 4 MB at most; what is more is not acknowledged."""
 HOMES = 10_000
 """Homes whose last word is remembered, to tell of changes alone."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class HubCounters:
-    """What came and went since the start."""
-
-    new: int = 0
-    copies: int = 0
-    conflicts: int = 0
-    """Known keys with other content; the first stands."""
-    unreadable: int = 0
-    """Valid keys with a message that is none: kept and raised."""
-    invalid: int = 0
-    """No valid key, or no message of falld/v1 at all: not acknowledged."""
-    overrun: int = 0
-    """The disk was too slow: not acknowledged."""
-    clips: int = 0
-    """New ones; copies and conflicts are counted with those of messages."""
-    clips_full: int = 0
-    """All that could make room for it is of open alerts: not acknowledged."""
-    acks: int = 0
-
-
-class _Received(NamedTuple):
-    home: str
-    topic: str
-    payload: bytes
 
 
 class Hub:
@@ -104,7 +75,9 @@ class Hub:
         self._utc = utc
         self._beat_s = beat_s
         self._poll_s = poll_s
-        self._received: asyncio.Queue[_Received] = asyncio.Queue(QUEUE)
+        self._intake = Intake(
+            name, store, call, counters=self.counters, utc=utc, on_new=self._new, send_ack=self._send_ack
+        )
         self._clips: asyncio.Queue[IncomingClip] = asyncio.Queue(CLIP_QUEUE)
         self._born: asyncio.Queue[str] = asyncio.Queue(QUEUE)
         self._waits = Waits()
@@ -146,7 +119,9 @@ class Hub:
                 tasks.create_task(self._pass_responses_on())
                 tasks.create_task(self._remind())
                 tasks.create_task(self._take_clips())
-                await self._take_in()
+                for _ in range(WINDOW):
+                    tasks.create_task(self._intake.acknowledge())
+                await self._intake.commit()
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
 
@@ -158,7 +133,7 @@ class Hub:
         try:
             match place.name:
                 case "alert":
-                    self._received.put_nowait(_Received(place.home, topic, payload))
+                    self._intake.put(place.home, topic, payload)
                 case "clip":
                     self._clips.put_nowait(IncomingClip.read(place.home, place.alert_id or "", payload, topic))
                 case "status":
@@ -170,51 +145,14 @@ class Hub:
         except WireError as error:
             self._invalid(error)
 
-    async def _take_in(self) -> None:
-        """Commit what came, in one transaction for all that waits, and only then acknowledge it."""
-        while True:
-            waiting = [await self._received.get()]
-            while len(waiting) < BATCH and not self._received.empty():
-                waiting.append(self._received.get_nowait())
-            messages = [message for one in waiting if (message := self._read(one)) is not None]
-            utc = self._utc()
-            receipts = await self._call(self._store.commit, messages, utc)
-            for message, receipt in zip(messages, receipts, strict=True):
-                self._account(message, receipt, utc)
-            await asyncio.gather(*(self._acknowledge(message) for message in messages))
-
-    def _read(self, received: _Received) -> Incoming | None:
-        try:
-            return Incoming.read(received.home, received.payload, received.topic)
-        except WireError as error:
-            self._invalid(error)
-            return None
-
-    def _account(self, message: Incoming, receipt: Receipt, utc: datetime) -> None:
-        where = f"home {message.home}, alert {message.key.alert_id}, seq {message.key.seq}"
-        if receipt.outcome == "copy":
-            self.counters.copies += 1
-            return
-        if receipt.outcome == "conflict":
-            self.counters.conflicts += 1
-            log.warning("%s: came again and says something else; the first stands", where)
-            return
-        self.counters.new += 1
-        if message.alert is None:
-            self.counters.unreadable += 1
-            log.warning("%s: cannot be read, so it is kept and raised", where)
-        home, alert_id = message.home, message.key.alert_id
-        if receipt.before is not None and receipt.after == receipt.before:
-            return  # an older seq after a newer one
+    def _new(self, message: Incoming, receipt: Receipt, utc: datetime) -> None:
+        home, alert_id = message.home, message.alert_id
         if receipt.after.wait_s is None:
             self._waits.end(home, alert_id)
-        elif receipt.after.wait_seq == message.key.seq:
+        elif receipt.after.wait_seq == message.seq:
             self._waits.set(home, alert_id, self._now() + receipt.after.wait_s)
         self._waits_changed.set()
         self._show(of_message(utc, home, alert_id, message.alert, receipt.after))
-
-    async def _acknowledge(self, message: Incoming) -> None:
-        await self._send_ack(message.home, Ack(alert_id=message.key.alert_id, seq=message.key.seq, hub=self._name))
 
     async def _send_ack(self, home: str, ack: Message) -> None:
         with contextlib.suppress(LinkDown):  # the home sends it again, and gets its ack then

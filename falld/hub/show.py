@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -92,6 +92,7 @@ class HomeChange:
 
 
 Event = AlertChange | ResponseSent | HomeChange
+_NAMES = {AlertChange: "alert", ResponseSent: "response", HomeChange: "home"}
 
 
 def of_message(utc: datetime, home: str, alert_id: str, alert: Alert | None, standing: Standing) -> AlertChange:
@@ -138,9 +139,11 @@ def _change(
 
 def as_json(event: Event) -> dict[str, Any]:
     """The event as JSON has it, with `event`: alert, response or home."""
-    name = {AlertChange: "alert", ResponseSent: "response", HomeChange: "home"}[type(event)]
-    fields = {key: utc_text(value) if isinstance(value, datetime) else value for key, value in asdict(event).items()}
-    return {"event": name} | fields
+    said: dict[str, Any] = {"event": _NAMES[type(event)]}
+    for field in fields(event):
+        value = getattr(event, field.name)
+        said[field.name] = utc_text(value) if isinstance(value, datetime) else value
+    return said
 
 
 def _time(utc: datetime) -> str:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from falld.alert.draft import Answer
-from falld.alert.wire import Alert, Key, WireError, content, parse
+from falld.alert.wire import Alert
 from falld.errors import FalldError
 from falld.hub.clips import Clips
 from falld.hub.database import connect, told, transaction
-from falld.hub.standing import CLOSING, Standing, follow
+from falld.hub.incoming import STANDING, Incoming, Receipt, keep, take
+from falld.hub.standing import CLOSING, Standing
 
 REMINDERS = 100
 """Responses that are sent again to a home that comes back: more than it can have open."""
@@ -22,38 +23,6 @@ REMINDERS = 100
 
 class UnknownAlert(FalldError):
     """No such alert is in the store, or several homes have one of that id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """An alert message with a valid key."""
-
-    home: str
-    key: Key
-    payload: bytes
-    alert: Alert | None
-    """None: nothing but the key can be read."""
-
-    @classmethod
-    def read(cls, home: str, payload: bytes, topic: str) -> Self:
-        """Raises:
-        WireError: it has no valid key.
-        """
-        key = parse(Key, payload, topic)
-        try:
-            return cls(home, key, payload, parse(Alert, payload, topic))
-        except WireError:
-            return cls(home, key, payload, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of a message."""
-
-    outcome: Literal["new", "copy", "conflict"]
-    """A conflict has the key of an earlier message and says something else: the first stands."""
-    before: Standing | None
-    after: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +85,7 @@ class Store:
     def commit(self, messages: Sequence[Incoming], utc: datetime) -> list[Receipt]:
         """Keep messages that have just come, in one transaction; nothing may be acknowledged before it returns."""
         with transaction(self._db, self._path):
-            return [self._take(message, utc) for message in messages]
+            return take(self._db, messages, utc)
 
     def raise_waiting(self, home: str, alert_id: str) -> Receipt | None:
         """The home said no more in time. None: it did, a moment ago."""
@@ -125,7 +94,7 @@ class Store:
             if before is None or before.wait_s is None:
                 return None
             after = before.raised("hub")
-            self._keep(home, alert_id, after)
+            keep(self._db, home, alert_id, after)
             return Receipt("new", before, after)
 
     def waiting(self) -> list[Waiting]:
@@ -203,26 +172,9 @@ class Store:
         with told(self._path):
             self._db.close()
 
-    def _take(self, message: Incoming, utc: datetime) -> Receipt:
-        home, alert_id, seq = message.home, message.key.alert_id, message.key.seq
-        before = self._standing(home, alert_id)
-        said = content(message.payload)
-        first = self._db.execute(
-            "SELECT content FROM message WHERE home = ? AND alert_id = ? AND seq = ?", (home, alert_id, seq)
-        ).fetchone()
-        if first is not None and before is not None:
-            return Receipt("copy" if first[0] == said else "conflict", before, before)
-        after = follow(before, seq, message.alert)
-        self._db.execute(
-            "INSERT INTO message (home, alert_id, seq, content, payload, received) VALUES (?, ?, ?, ?, ?, ?)",
-            (home, alert_id, seq, said, message.payload, utc.isoformat()),
-        )
-        self._keep(home, alert_id, after)
-        return Receipt("new", before, after)
-
     def _entries(self, where: str, replies: Sequence[Reply]) -> list[Entry]:
         rows = self._db.execute(
-            f"SELECT home, alert_id, payload, {_CLIP}, {_STANDING} FROM alert JOIN message USING (home, alert_id) "
+            f"SELECT home, alert_id, payload, {_CLIP}, {STANDING} FROM alert JOIN message USING (home, alert_id) "
             f"WHERE seq = last_seq AND {where} ORDER BY alert_id, home"
         ).fetchall()
         of: dict[tuple[str, str], list[Reply]] = {}
@@ -242,15 +194,9 @@ class Store:
 
     def _standing(self, home: str, alert_id: str) -> Standing | None:
         row = self._db.execute(
-            f"SELECT {_STANDING} FROM alert WHERE home = ? AND alert_id = ?", (home, alert_id)
+            f"SELECT {STANDING} FROM alert WHERE home = ? AND alert_id = ?", (home, alert_id)
         ).fetchone()
         return None if row is None else Standing(*row)
-
-    def _keep(self, home: str, alert_id: str, standing: Standing) -> None:
-        self._db.execute(
-            f"INSERT OR REPLACE INTO alert (home, alert_id, {_STANDING}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (home, alert_id, *astuple(standing)),
-        )
 
     def _replies(self, where: str, *values: Any) -> list[Reply]:
         rows = self._db.execute(
@@ -262,6 +208,5 @@ class Store:
         ]
 
 
-_STANDING = ", ".join(field.name for field in fields(Standing))
 _CLIP = "EXISTS (SELECT 1 FROM clip WHERE clip.home = alert.home AND clip.alert_id = alert.alert_id)"
 _ANSWERED = "EXISTS (SELECT 1 FROM response WHERE response.home = alert.home AND response.alert_id = alert.alert_id)"

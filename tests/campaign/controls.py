@@ -22,8 +22,9 @@ from falld.alert.topics import Topics
 from falld.alert.uuid7 import uuid7
 from falld.cli import main
 from falld.daemon.heard import Heard
+from falld.hub.incoming import Incoming, Receipt
 from falld.hub.standing import follow
-from falld.hub.store import Incoming, Receipt, Store
+from falld.hub.store import Store
 from falld.publish.faults import PublishResult
 
 
@@ -72,7 +73,7 @@ class HastyStore(Store):
     def commit(self, messages: Sequence[Incoming], utc: datetime) -> list[Receipt]:
         self._flush()
         self._waiting = messages, utc
-        return [Receipt("new", None, follow(None, message.key.seq, message.alert)) for message in messages]
+        return [Receipt("new", None, follow(None, message.seq, message.alert)) for message in messages]
 
     def close(self) -> None:
         self._flush()

@@ -23,8 +23,9 @@ from falld.cli import main
 from falld.hub import clips
 from falld.hub.clips import IncomingClip, Outcome, UnknownClip
 from falld.hub.database import APPLICATION_ID, MIGRATIONS
+from falld.hub.incoming import Incoming
 from falld.hub.service import Hub
-from falld.hub.store import Incoming, Store
+from falld.hub.store import Store
 from falld.publish.link import Broker, Timing
 from falld.publish.worker import Worker
 from falld.samples.csvfile import CsvRecording

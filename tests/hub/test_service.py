@@ -17,9 +17,10 @@ from falld.alert.uuid7 import uuid7
 from falld.alert.wire import Fault, Health, Message, Status
 from falld.hub import standing
 from falld.hub.database import StoreError
+from falld.hub.incoming import Incoming
 from falld.hub.service import Hub
 from falld.hub.show import AlertChange, Event, HomeChange, ResponseSent
-from falld.hub.store import Incoming, Store
+from falld.hub.store import Store
 from falld.publish.link import Broker, Timing
 from falld.publish.worker import Worker
 
@@ -146,7 +147,7 @@ async def test_a_retained_alert_is_one_like_any_other(bench: Bench) -> None:
 
 
 async def test_what_the_disk_is_too_slow_for_is_left_to_the_home(bench: Bench) -> None:
-    bench.hub._received = asyncio.Queue(1)
+    bench.hub._intake._received = asyncio.Queue(1)
     for _ in range(3):
         bench.hub._message(HOME.alert, an_alert().payload(), False)
     assert bench.hub.counters.overrun == 2

@@ -12,7 +12,8 @@ from brokers import ALERT_ID, an_alert
 from falld.alert.uuid7 import uuid7
 from falld.alert.wire import Alert, WireError
 from falld.hub.database import MIGRATIONS, StoreError
-from falld.hub.store import Incoming, Receipt, Store, UnknownAlert
+from falld.hub.incoming import Incoming, Receipt
+from falld.hub.store import Store, UnknownAlert
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

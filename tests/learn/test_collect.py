@@ -18,7 +18,8 @@ from falld.alert.draft import Answer
 from falld.alert.uuid7 import uuid7
 from falld.cli import main
 from falld.hub.clips import IncomingClip
-from falld.hub.store import Incoming, Store
+from falld.hub.incoming import Incoming
+from falld.hub.store import Store
 from falld.learn.collect import CollectError, answered, collect, verdict
 from falld.learn.extract import Table, extract
 from falld.learn.groups import HOME
