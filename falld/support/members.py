@@ -98,8 +98,10 @@ def waiting(folder: Path) -> dict[str, Any]:
                 return {"fault": f"{outbox}: is not there"}
             with contextlib.closing(Outbox.open(Path(scratch, outbox.name))) as copy:
                 return {"messages": len(copy)}
-    except (OSError, OutboxError) as error:
-        return {"fault": f"{outbox}: {error}"}
+    except OutboxError as error:
+        return {"fault": f"{outbox}: {error.what}"}
+    except OSError as error:
+        return {"fault": f"{outbox}: {error.strerror}"}
 
 
 def _files(folder: Path) -> Iterator[Path]:

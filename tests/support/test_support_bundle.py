@@ -14,6 +14,7 @@ from programs import falld, wait_for, write_config
 
 from falld.alert.outbox import Committed, Outbox
 from falld.cli import main
+from falld.support.members import waiting
 
 ALWAYS = ["versions.json", "doctor.jsonl", "configuration.json", "health.json", "state.json", "adapters.json"]
 
@@ -108,6 +109,17 @@ def test_of_a_file_that_cannot_be_used_its_mistakes(tmp_path: Path) -> None:
     told = json.loads(texts["configuration.json"])
     assert told["runs"] is None
     assert "unknown key" in told["fault"]
+
+
+@pytest.mark.parametrize(("content", "what"), [(None, "is not there"), (b"no database" * 99, "file is not a database")])
+def test_an_outbox_that_cannot_be_counted(tmp_path: Path, content: bytes | None, what: str) -> None:
+    outbox = tmp_path / "outbox.db"
+    if content is not None:
+        outbox.write_bytes(content)
+    fault = waiting(tmp_path)["fault"]
+    assert fault.startswith(f"{outbox}: ")
+    assert what in fault
+    assert [path.name for path in tmp_path.iterdir()] == ([] if content is None else ["outbox.db"])
 
 
 def test_a_place_that_takes_no_file(tmp_path: Path) -> None:
