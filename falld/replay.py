@@ -11,6 +11,7 @@ from falld.detect.bundle import Bundle
 from falld.detect.detector import Detector
 from falld.detect.events import Decision, Event, Gap
 from falld.detect.learnt import Learnt
+from falld.errors import FalldError
 from falld.samples.block import Block
 from falld.samples.recording import Recording, RecordingError, Unusable
 from falld.samples.survey import Survey, name_of, survey
@@ -45,12 +46,20 @@ class Replay:
         try:
             if isinstance(recording, Unusable):
                 raise recording.error
-            judged = survey(recording)
-            self.warnings = [*judged.warnings, *self._below_lowest(recording, judged)]
-            yield from self._run(recording, judged)
+            yield from self._run(recording, self.judged(recording))
         except RecordingError as error:
             self.unusable += 1
-            yield _end(recording, status="unusable", error=str(error))
+            yield unusable(recording, error)
+
+    def judged(self, recording: Recording) -> Survey:
+        """Whether a recording can be used, and how; with warnings of it.
+
+        Raises:
+            RecordingError: it cannot.
+        """
+        judged = survey(recording)
+        self.warnings = [*judged.warnings, *self._below_lowest(recording, judged)]
+        return judged
 
     def _below_lowest(self, recording: Recording, judged: Survey) -> list[str]:
         if judged.clock.rate_hz >= self.bundle.lowest_hz:
@@ -63,26 +72,43 @@ class Replay:
     def _run(self, recording: Recording, judged: Survey) -> Iterator[Line]:
         placement = self.placement or recording.meta.placement
         detector = Detector(self.bundle, judged.clock, placement, candidates=self.candidates, learnt=self.learnt)
-        gaps = 0
-        gap_s = 0.0
-        for event in _in_order(_events(detector, self._blocks(recording))):
-            if isinstance(event, Gap):
-                gaps += 1
-                gap_s += event.gap_s
-            yield _place(recording) | describe(event)
+        yield from tell(recording, judged, _events(detector, self._blocks(recording)), lambda: detector.filled)
         self.hours += judged.duration_s / 3600
-        yield _end(
-            recording,
-            samples=judged.rows,
-            duration=round(judged.duration_s, 3),
-            gaps=gaps,
-            gap_s=round(gap_s, 3),
-            filled=detector.filled,
-            clock=judged.clock.kind,
-        )
 
     def _blocks(self, recording: Recording) -> Iterator[Block]:
         return recording.blocks() if self.pace is None else self.pace(recording.blocks())
+
+
+def tell(recording: Recording, judged: Survey, events: Iterable[Event], filled: Callable[[], int]) -> Iterator[Line]:
+    """The lines of a recording that can be used.
+
+    Args:
+        recording: where it is from is told.
+        judged: how it was used.
+        events: in order of `t`.
+        filled: asked after the last of them: grid points that were interpolated over missing samples.
+    """
+    gaps = 0
+    gap_s = 0.0
+    for event in _in_order(events):
+        if isinstance(event, Gap):
+            gaps += 1
+            gap_s += event.gap_s
+        yield _place(recording) | describe(event)
+    yield _end(
+        recording,
+        samples=judged.rows,
+        duration=round(judged.duration_s, 3),
+        gaps=gaps,
+        gap_s=round(gap_s, 3),
+        filled=filled(),
+        clock=judged.clock.kind,
+    )
+
+
+def unusable(recording: Recording | Unusable, error: FalldError) -> Line:
+    """The one line of a recording that cannot be used."""
+    return _end(recording, status="unusable", error=str(error))
 
 
 def describe(event: Event) -> Line:

@@ -13,7 +13,7 @@ import pytest
 import falld
 
 ROOT = Path(falld.__file__).resolve().parent.parent
-HEAVY = ("scipy", "pyarrow", "sklearn", "skl2onnx", "onnx", "amqtt", "hypothesis", "matplotlib")
+HEAVY = ("scipy", "pyarrow", "sklearn", "skl2onnx", "onnx", "amqtt", "hypothesis", "matplotlib", "dask", "distributed")
 
 
 def test_rooms_keep_to_their_doors() -> None:

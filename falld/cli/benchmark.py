@@ -79,7 +79,7 @@ def command(
     from falld.learn.benchmark.markdown import write_markdown
     from falld.learn.benchmark.plots import load_pyplot, plot
     from falld.learn.benchmark.report import FOLDS, benchmark
-    from falld.learn.cache import Cache
+    from falld.tasks.cache import Cache
 
     if plots is not None:
         load_pyplot()

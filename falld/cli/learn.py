@@ -40,13 +40,13 @@ def train(paths: tuple[str, ...], out: Path, workers: int, work: Path | None) ->
     if missing:
         raise FalldError("falld learn", f"needs {', '.join(missing)}", "pip install 'falld[learn]'")
     from falld.learn.bundle import write_bundle
-    from falld.learn.cache import Cache
     from falld.learn.calibrate import calibrate
     from falld.learn.card import STAGED, card
     from falld.learn.extract import extract
     from falld.learn.farm import fit_all
     from falld.learn.train import Examples
     from falld.learn.validate import ORDINARY_LIFE, by_dataset, by_person, choose, judge
+    from falld.tasks.cache import Cache
 
     def progress(line: str) -> None:
         click.echo(line, err=True)

@@ -32,3 +32,28 @@ def config_file(words: str, **how: Any) -> Callable[[Command], Command]:
     """
     kind = click.Path(dir_okay=False, path_type=Path)
     return click.option("-c", "--config", "path", type=kind, metavar="FILE", help=words, **how)
+
+
+def several(kept: str) -> Callable[[Command], Command]:
+    """`--workers`, `--scheduler` and `--work`.
+
+    Args:
+        kept: what is kept in the last one's folder.
+    """
+    folder = click.Path(file_okay=False, path_type=Path)
+
+    def add(command: Command) -> Command:
+        for option in (
+            click.option("--work", type=folder, metavar="FOLDER", help=f"Keep {kept} there, and go on from it."),
+            click.option(
+                "--scheduler",
+                metavar="ADDRESS",
+                help="Compute on the workers of this Dask scheduler, e.g. tcp://host:8786. They see all files at the"
+                " same absolute paths and have the same falld and libraries.",
+            ),
+            click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Compute in so many processes."),
+        ):
+            command = option(command)
+        return command
+
+    return add

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ from typing import Any
 import click
 
 from falld.cli import UNUSABLE
+from falld.cli.options import several
 from falld.detect.budget import BUDGET_PER_DAY
 from falld.detect.bundle import Bundle
 from falld.detect.learnt import Learnt
-from falld.replay import Replay
+from falld.errors import FalldError
+from falld.replay import Line, Replay
+from falld.replay_tasks import Settings, Told
+from falld.replays import Replays
 from falld.resources import shipped_bundle
 from falld.samples.archive import SUFFIX, index_path
 from falld.samples.atomic import replacing
@@ -24,13 +29,19 @@ from falld.samples.block import Block
 from falld.samples.catalogue import open_paths
 from falld.samples.csvfile import SUFFIXES, CsvRecording, yaml_path
 from falld.samples.meta import dump_yaml
-from falld.samples.recording import PLACEMENTS
+from falld.samples.recording import PLACEMENTS, Filed, Unusable
+from falld.tasks.cache import Cache
+from falld.tasks.executor import executor
 
 _PACE_S = 0.1
 """Recording time let through at once under `--speed`: about one notification of a wearable."""
 _TOLD_EVERY = 16
 """Recordings between two updates of the progress bar."""
 _BAR = 30
+_log = logging.getLogger(__name__)
+
+Said = Iterable[tuple[Filed | Unusable, Iterable[Line], Told | Replay]]
+"""Recordings, the lines of each, and who has its warnings when they are read."""
 
 
 @click.command()
@@ -52,6 +63,7 @@ _BAR = 30
     help="Let the detector adapt to one wearer, over all recordings in this order: begin with what is in the file, if"
     " it exists, and leave there what was learnt.",
 )
+@several("what is said of each recording")
 @click.option("--expect", is_flag=True, help="Write what comes out into each CSV's YAML, as expected from now on.")
 def command(
     paths: tuple[str, ...],
@@ -61,39 +73,84 @@ def command(
     bundle: Path | None,
     speed: float | None,
     state: Path | None,
+    workers: int | None,
+    scheduler: str | None,
+    work: Path | None,
     expect: bool,
 ) -> None:
     """Run the detector over recordings: .csv, .csv.gz, .parquet archives, or folders of them.
 
     Exit status 2 if some input could not be used; the others are done all the same.
     """
-    loaded = Bundle.load(bundle or shipped_bundle())
-    learnt = None if state is None else _remembered(state, loaded.name)
-    pace = None if speed is None else lambda blocks: _paced(blocks, speed)
-    replay = Replay(loaded, placement, candidates, pace, learnt)
-    progress = sys.stderr.isatty() and speed is None
-    total = _recordings(paths) if progress else 0
-    for recording in open_paths(paths):
-        told = []
-        for line in replay.lines(recording):
-            if progress:
-                _clear()
-            click.echo(json.dumps(line) if jsonl else _words(line))
-            told.append(expected(line, loaded.name))
-        if expect and isinstance(recording, CsvRecording):
-            with replacing(Path(yaml_path(recording.source))) as file:
-                file.write(dump_yaml(replace(recording.meta, expected=tuple(told))).encode())
-        for warning in replay.warnings:
-            click.echo(f"warning: {warning}", err=True)
-        if progress and replay.recordings % _TOLD_EVERY == 0:
-            click.echo(_bar(replay.recordings, total, replay.hours), nl=False, err=True)
-    if progress:
-        _clear()
-    if state is not None and learnt is not None:
-        with replacing(state) as target:
-            target.write(learnt.to_bytes(loaded.name))
-    if replay.unusable:
+    folder = bundle or shipped_bundle()
+    screen = _Screen(jsonl, expect, _recordings(paths) if sys.stderr.isatty() and speed is None else None)
+    if workers is None and scheduler is None and work is None:
+        loaded = Bundle.load(folder)
+        learnt = None if state is None else _remembered(state, loaded.name)
+        pace = None if speed is None else lambda blocks: _paced(blocks, speed)
+        replay = Replay(loaded, placement, candidates, pace, learnt)
+        screen.show(((one, replay.lines(one), replay) for one in open_paths(paths)), loaded.name)
+        if state is not None and learnt is not None:
+            with replacing(state) as target:
+                target.write(learnt.to_bytes(loaded.name))
+    else:
+        if state is not None or speed is not None:
+            what = "does not go with --workers, --scheduler or --work"
+            why = "each recording depends on those before it" if speed is None else "they have no pace"
+            raise FalldError("--state" if speed is None else "--speed", what, f"leave them out: {why}")
+        settings = Settings.of(folder, placement, candidates)
+        with executor(workers, scheduler) as who:
+            replays = Replays(settings, who, Cache(work))
+            told = replays.told(open_paths(paths))
+            screen.show(((one, told.lines, told) for one, told in told), settings.loaded().name)
+        if work is not None:
+            there = screen.recordings - replays.computed
+            _log.info("%s: %d recordings computed, %d were there", work, replays.computed, there)
+    if screen.unusable:
         raise SystemExit(UNUSABLE)
+
+
+class _Screen:
+    """Prints what is said.
+
+    Args:
+        jsonl: for programs.
+        expect: also write it into each CSV's YAML.
+        total: about how many recordings there are, for a progress bar; None: no bar.
+    """
+
+    def __init__(self, jsonl: bool, expect: bool, total: int | None) -> None:
+        self._jsonl = jsonl
+        self._expect = expect
+        self._total = total
+        self._hours = 0.0
+        self.recordings = 0
+        self.unusable = 0
+
+    def show(self, said: Said, model: str) -> None:
+        """Until there is no more. A bundle's name goes into what is expected."""
+        for recording, lines, warned in said:
+            told = []
+            for line in lines:
+                if self._total is not None:
+                    _clear()
+                click.echo(json.dumps(line) if self._jsonl else _words(line))
+                told.append(expected(line, model))
+            self._count(told[-1])
+            if self._expect and isinstance(recording, CsvRecording):
+                with replacing(Path(yaml_path(recording.source))) as file:
+                    file.write(dump_yaml(replace(recording.meta, expected=tuple(told))).encode())
+            for warning in warned.warnings:
+                click.echo(f"warning: {warning}", err=True)
+            if self._total is not None and self.recordings % _TOLD_EVERY == 0:
+                click.echo(_bar(self.recordings, self._total, self._hours), nl=False, err=True)
+        if self._total is not None:
+            _clear()
+
+    def _count(self, end: dict[str, Any]) -> None:
+        self.recordings += 1
+        self.unusable += end["status"] != "ok"
+        self._hours += end["duration"] / 3600
 
 
 def _remembered(path: Path, model: str) -> Learnt:

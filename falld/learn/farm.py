@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from falld.learn import fingerprint
-from falld.learn.cache import Cache
 from falld.learn.train import Examples, Model, fit
 from falld.learn.validate import Split
+from falld.tasks import fingerprint
+from falld.tasks.cache import Cache
 
 _examples: Examples | None = None
 """Hundreds of megabytes, which the workers inherit by the fork instead of a copy each."""

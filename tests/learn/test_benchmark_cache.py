@@ -10,17 +10,17 @@ import numpy.typing as npt
 import pytest
 
 from falld.errors import FalldError
-from falld.learn import fingerprint
 from falld.learn.baselines.method import Features, Found, Said
 from falld.learn.baselines.trace import Floats, Trace
 from falld.learn.benchmark.fits import scores
 from falld.learn.benchmark.folds import by_person
 from falld.learn.benchmark.harvest import Harvest, harvest
 from falld.learn.benchmark.kept import packed, unpacked
-from falld.learn.cache import Cache
 from falld.samples.archive_writer import ArchiveWriter
 from falld.samples.block import Block
 from falld.samples.recording import Meta
+from falld.tasks import fingerprint
+from falld.tasks.cache import Cache
 
 PEOPLE = 10
 
@@ -131,13 +131,18 @@ def test_other_recordings_of_the_same_name_are_looked_at_and_fitted_anew(data: P
     assert max(one.max() for one in score) == pytest.approx(0.5)
 
 
-def test_what_is_damaged_is_named(data: Path, tmp_path: Path) -> None:
+def test_what_is_damaged_is_set_aside_and_found_again(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = tmp_path / "kept"
     run(Counted(), data, Cache(folder))
     broken = next(folder.glob("counted-*.npz"))
-    broken.write_bytes(broken.read_bytes()[:40])
-    with pytest.raises(FalldError, match=f"{broken.name}: cannot be read .* delete it"):
-        run(Counted(), data, Cache(folder))
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:40])
+    run(Counted(), data, Cache(folder))
+    assert broken.read_bytes() == whole
+    assert broken.with_suffix(".damaged").read_bytes() == whole[:40]
+    assert f"{broken.name}: is damaged" in caplog.text
     with pytest.raises(FalldError, match="cannot be made"):
         Cache(broken)
 

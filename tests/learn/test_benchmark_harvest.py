@@ -20,7 +20,6 @@ from falld.learn.benchmark.fits import scores
 from falld.learn.benchmark.folds import Fold, by_dataset, by_person
 from falld.learn.benchmark.harvest import Harvest, harvest
 from falld.learn.benchmark.judge import Judge, splits
-from falld.learn.cache import Cache
 from falld.samples.archive_writer import ArchiveWriter
 from falld.samples.block import Block
 from falld.samples.csvfile import CsvRecording, write_csv
@@ -28,6 +27,7 @@ from falld.samples.recording import Meta
 from falld.samples.survey import survey
 from falld.simulate.recording import simulate
 from falld.simulate.scenes import SCENES
+from falld.tasks.cache import Cache
 
 PEOPLE = 10
 

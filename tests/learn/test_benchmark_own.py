@@ -21,11 +21,11 @@ from falld.learn.benchmark.harvest import Harvest, harvest
 from falld.learn.benchmark.markdown import alone, filled, write_markdown
 from falld.learn.benchmark.report import Report, benchmark
 from falld.learn.benchmark.whole import whole
-from falld.learn.cache import Cache
 from falld.learn.extract import Table, extract, trial_of
 from falld.samples.catalogue import open_paths
 from falld.samples.recording import Unusable
 from falld.samples.survey import survey
+from falld.tasks.cache import Cache
 
 METHODS: tuple[Scouted, ...] = (Recipe(), Falld())
 # A fold of so few has less than one batch of a network.

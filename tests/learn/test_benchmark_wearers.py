@@ -13,10 +13,10 @@ from falld.learn.benchmark.fits import scores
 from falld.learn.benchmark.folds import by_wearer
 from falld.learn.benchmark.judge import Judge, splits
 from falld.learn.benchmark.wearers import wearers
-from falld.learn.cache import Cache
 from falld.learn.extract import Trial
 from falld.learn.truth import Truth
 from falld.samples.recording import Meta
+from falld.tasks.cache import Cache
 
 LAB = [
     Trial("lab", f"lab/{p}", Meta(placement="waist"), Truth(impact, 0.0), 0.3)

@@ -12,7 +12,6 @@ from threadpoolctl import threadpool_limits
 
 from falld.errors import FalldError
 from falld.learn.bundle import export
-from falld.learn.cache import Cache
 from falld.learn.calibrate import Calibration
 from falld.learn.extract import Table, extract
 from falld.learn.farm import fit_all
@@ -21,6 +20,7 @@ from falld.learn.validate import Split
 from falld.samples.archive_writer import ArchiveWriter
 from falld.samples.block import Block
 from falld.samples.recording import Meta
+from falld.tasks.cache import Cache
 
 pytestmark = pytest.mark.filterwarnings("ignore:Got `batch_size` less than 1 or larger:UserWarning")
 

@@ -8,9 +8,9 @@ from dataclasses import fields, replace
 import numpy as np
 
 import falld.learn.extract
-from falld.learn import fingerprint
-from falld.learn.cache import Arrays, Cache
 from falld.learn.extract import Table, Trial, extract
+from falld.tasks import fingerprint
+from falld.tasks.cache import Arrays, Cache
 
 Progress = Callable[[str], None]
 

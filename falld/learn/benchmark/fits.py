@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from falld.learn import fingerprint
 from falld.learn.baselines.scouted import Fit
 from falld.learn.baselines.trace import Floats, Mask
 from falld.learn.benchmark.events import Gathered
 from falld.learn.benchmark.folds import Fold
-from falld.learn.cache import Cache
+from falld.tasks import fingerprint
+from falld.tasks.cache import Cache
 
 _fit: Fit | None = None
 """Hundreds of megabytes, which the workers inherit by the fork instead of a copy each."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 
 from falld.errors import FalldError
-from falld.learn import fingerprint
 from falld.learn.baselines.method import Found, Method
 from falld.learn.baselines.scouted import Scouted
 from falld.learn.baselines.shipped import Shipped
@@ -17,11 +16,12 @@ from falld.learn.benchmark.candidates import table_of
 from falld.learn.benchmark.events import Gathered, gather, scouted
 from falld.learn.benchmark.kept import packed, unpacked
 from falld.learn.benchmark.whole import whole
-from falld.learn.cache import Cache
 from falld.learn.extract import Trial, dataset_of, trial_of
 from falld.samples.catalogue import open_paths
 from falld.samples.recording import Recording, RecordingError, Unusable
 from falld.samples.survey import survey
+from falld.tasks import fingerprint
+from falld.tasks.cache import Cache
 
 Progress = Callable[[str], None]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from falld.learn.baselines.method import Features, Found, Said
-from falld.learn.cache import Arrays
+from falld.tasks.cache import Arrays
 
 _COLUMNS = ("impact_t", "t", "score")
 

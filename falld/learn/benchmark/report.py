@@ -26,7 +26,7 @@ from falld.learn.benchmark.parts import Parts
 from falld.learn.benchmark.sections import RULE, data
 from falld.learn.benchmark.tables import Tables
 from falld.learn.benchmark.wearers import wearers
-from falld.learn.cache import Cache
+from falld.tasks.cache import Cache
 
 FOLDS = ("dataset", "wearer", "person")
 """Kinds of folds, in the order of what they prove: data sets left out, long recordings left out, people left out."""

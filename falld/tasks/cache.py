@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from falld.errors import FalldError
 from falld.samples.atomic import replacing
 
 Arrays = dict[str, npt.NDArray[np.generic]]
+_log = logging.getLogger(__name__)
 
 
 class Cache:
@@ -39,14 +41,14 @@ class Cache:
         return self._folder is not None
 
     def get(self, name: str, key: str) -> Arrays | None:
-        """What was put there.
+        """What was put there; a damaged file is set aside, and is as if it were not there.
 
         Args:
             name: what it is, for a reader of the folder.
             key: a digest of all that it was made of.
 
         Raises:
-            FalldError: it is damaged.
+            FalldError: it cannot be read.
         """
         path = self._path(name, key)
         if path is None or not path.exists():
@@ -54,8 +56,15 @@ class Cache:
         try:
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 return {part: file[part] for part in file.files}
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise FalldError(str(path), f"cannot be read ({error})", "delete it") from error
+        except (EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            aside = path.with_suffix(".damaged")
+            path.replace(aside)
+            _log.warning("%s: is damaged (%s); set aside as %s, and made anew", path, error, aside.name)
+            return None
+        except OSError as error:
+            raise FalldError(
+                str(path), f"cannot be read: {error.strerror}", "make it readable, or delete it"
+            ) from error
 
     def put(self, name: str, key: str, arrays: Arrays) -> None:
         """Keep arrays for `get`.

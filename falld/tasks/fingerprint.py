@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-import hashlib
+import importlib.metadata
 import importlib.util
+import platform
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,15 +14,12 @@ import falld
 from falld.errors import FalldError
 from falld.samples.archive import SUFFIX, index_path
 from falld.samples.csvfile import yaml_path
+from falld.samples.digest import digest
 
+__all__ = ["code", "digest", "libraries", "recordings"]
 
-def digest(*parts: str | bytes) -> str:
-    """A name for what consists of these parts."""
-    found = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        found.update(len(data).to_bytes(8, "little") + data)
-    return found.hexdigest()
+_LIBRARIES = ("numpy", "onnxruntime", "pyarrow", "scikit-learn", "scipy")
+"""Whose arithmetic is in results, or which read what they are made of."""
 
 
 @cache
@@ -39,6 +37,18 @@ def code(module: str) -> str:
             texts[name] = text
             waiting += _imported(text)
     return digest(falld.__version__, *(part for name in sorted(texts) for part in (name, texts[name])))
+
+
+@cache
+def libraries() -> dict[str, str]:
+    """The versions of Python and of what falld computes with, as far as it is here; other ones may round otherwise."""
+    found = {"falld": falld.__version__, "Python": ".".join(platform.python_version_tuple()[:2])}
+    for name in _LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "none"
+    return found
 
 
 def _text(module: str) -> str | None:
