@@ -54,7 +54,7 @@ class Mosquitto:
         """Returns when it listens."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([self._exe, "-v", "-c", str(self._conf)], stdout=log, stderr=log)
-        give_up = time.monotonic() + 5
+        give_up = time.monotonic() + 60
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return

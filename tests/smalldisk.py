@@ -31,12 +31,12 @@ class SmallDisk:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path, missing: Callable[[str], None]) -> Iterator[SmallDisk]:
-    """A file system of 512 kB; a skip where this user may mount none."""
+def small_disk(folder: Path, missing: Callable[[str], None], size: str = "512k") -> Iterator[SmallDisk]:
+    """A file system of this size; a skip where this user may mount none."""
     if os.geteuid() != 0:
         missing("a small file system takes root to be mounted")
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "none", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
     done = subprocess.run(mount, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         missing(f"a small file system cannot be mounted: {done.stderr.strip()}")

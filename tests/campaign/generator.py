@@ -34,7 +34,8 @@ class Order:
     """What a home is to do.
 
     Args:
-        folder: where its state and its ledgers are.
+        folder: where its ledgers are.
+        state_in: where its state is; None: there as well.
         alerts: it stops to make more when its ledger has so many.
         apart_s: mean time from one fall or call to the next.
         run: counts its restarts, for another row of random numbers.
@@ -48,6 +49,7 @@ class Order:
     apart_s: float
     run: int = 0
     protocol: str = "auto"
+    state_in: Path | None = None
 
     @property
     def accepted(self) -> Path:
@@ -63,7 +65,7 @@ class Order:
 
     @property
     def state(self) -> Path:
-        return self.folder / self.home
+        return (self.state_in or self.folder) / self.home
 
     def config(self) -> Config:
         broker = {"host": "127.0.0.1", "port": self.port, "tls": False, "protocol": self.protocol}

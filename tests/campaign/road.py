@@ -5,10 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol, Self
 
 import generator
@@ -20,6 +21,8 @@ from falld.cli import main as falld
 
 PROCESSES = multiprocessing.get_context("forkserver")
 """A process that begins with everything imported: a restart costs milliseconds, so that many fit in a minute."""
+ANEW = multiprocessing.get_context("spawn")
+NOTHING: Mapping[str, str] = MappingProxyType({})
 PRELOAD = ["generator", "responder", "road", "controls", "proxy", "falld.cli.hub"]
 STOP_S = 30.0
 
@@ -43,12 +46,19 @@ class Part(Protocol):
 
 
 class Program:
-    """A function in a process of its own."""
+    """A function in a process of its own.
 
-    def __init__(self, name: str, run: Callable[..., None], *arguments: Any) -> None:
+    Args:
+        environment: what is put into its environment, at the price of importing everything at each start.
+    """
+
+    def __init__(
+        self, name: str, run: Callable[..., None], *arguments: Any, environment: Mapping[str, str] = NOTHING
+    ) -> None:
         self.name = name
         self._run = run
         self._arguments = arguments
+        self._environment = environment
         self._process: multiprocessing.process.BaseProcess | None = None
 
     @property
@@ -62,8 +72,20 @@ class Program:
         return self._process.pid
 
     def start(self) -> None:
-        self._process = PROCESSES.Process(target=self._run, args=self._arguments, daemon=True)
-        self._process.start()
+        if self.alive:
+            return
+        if not self._environment:
+            self._process = PROCESSES.Process(target=self._run, args=self._arguments, daemon=True)
+            self._process.start()
+            return
+        before = dict(os.environ)
+        os.environ.update(self._environment)
+        try:
+            self._process = ANEW.Process(target=self._run, args=self._arguments, daemon=True)
+            self._process.start()
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
     def kill(self) -> None:
         if self._process is not None:
@@ -81,15 +103,15 @@ class Program:
 class HomePart(Program):
     """One more row of random numbers at each start."""
 
-    def __init__(self, order: Order, generate: Callable[..., None] = generator.generate) -> None:
-        order.state.mkdir()
-        super().__init__(order.home, generate)
+    def __init__(self, order: Order, generate: Callable[..., None], environment: Mapping[str, str]) -> None:
+        order.state.mkdir(exist_ok=True)
+        super().__init__(order.home, generate, environment=environment)
         self.order = order
 
     def start(self) -> None:
         self._arguments = (self.order,)
-        super().start()
         self.order = replace(self.order, run=self.order.run + 1)
+        super().start()
 
 
 class BrokerPart(Mosquitto):
@@ -106,13 +128,13 @@ class BrokerPart(Mosquitto):
         self._process.send_signal(number)
 
 
-def serve(folder: Path, port: int, shows: Any, hub: Callable[[list[str]], object] | None) -> None:
+def serve(folder: Path, store: Path, port: int, shows: Any, hub: Callable[[list[str]], object] | None) -> None:
     """`falld hub`, whose output goes into a pipe."""
     os.dup2(shows.fileno(), 1)
     log = os.open(folder / "hub.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 2)
     command = ["hub", "--broker", f"mqtt://127.0.0.1:{port}", "--name", "hub1", "--json"]
-    (hub or falld)([*command, "--store", str(folder / "hub.db")])
+    (hub or falld)([*command, "--store", str(store)])
 
 
 class Road:
@@ -121,6 +143,8 @@ class Road:
     Args:
         homes: orders; their ports are those that they connect to.
         hub: runs the hub's command line; None: falld's own.
+        store: the hub's; None: in the folder.
+        environment: put into that of homes and hub.
     """
 
     def __init__(
@@ -130,19 +154,19 @@ class Road:
         orders: list[Order],
         *,
         hub_port: int | None = None,
+        store: Path | None = None,
         generate: Callable[..., None] = generator.generate,
         hub: Callable[[list[str]], object] | None = None,
+        environment: Mapping[str, str] = NOTHING,
     ) -> None:
         self.folder = folder
         self.broker = broker
         self._read, self._write = PROCESSES.Pipe(duplex=False)
-        self.hub = Program("hub", serve, folder, hub_port or broker.port, self._write, hub)
-        self.homes = [HomePart(order, generate) for order in orders]
+        self.store = store or folder / "hub.db"
+        told = folder, self.store, hub_port or broker.port, self._write, hub
+        self.hub = Program("hub", serve, *told, environment=environment)
+        self.homes = [HomePart(order, generate, environment) for order in orders]
         self._responder = Program("responder", _respond, self._read, self.shown, self.store)
-
-    @property
-    def store(self) -> Path:
-        return self.folder / "hub.db"
 
     @property
     def shown(self) -> Path:

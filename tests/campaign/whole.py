@@ -22,8 +22,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import clocksteps
 import controls
 from fixed import POINTS, crash
+from fulldisks import full
 from network import troubled
 from road import preload
 from seeds import Plan, trial
@@ -47,6 +49,8 @@ class Setting:
     """Of each of three homes, for each seed."""
     control_seeds: int
     trouble_seeds: int
+    disk_seeds: int
+    clock_seeds: int
 
 
 @dataclass
@@ -101,10 +105,37 @@ def troubles(setting: Setting) -> Iterator[Outcome]:
         shutil.rmtree(folder)
 
 
+def clock_steps(setting: Setting) -> Iterator[Outcome]:
+    """Deaths, and a wall clock that is set by years, hours and seconds while alerts are open."""
+    faketime = clocksteps.library()
+    if faketime is None:
+        say("not run: install the package faketime")
+        return
+    for seed in range(1, setting.clock_seeds + 1):
+        folder = setting.folder / f"clock-{seed}"
+        plan = Plan(seed, homes=2, alerts=setting.alerts // 2, fault_apart_s=1.5, down_s=1.0)
+        yield Outcome(clocksteps.stepped(f"seed {seed}", plan, folder, setting.mosquitto, faketime))
+        shutil.rmtree(folder)
+
+
+def full_disks(setting: Setting) -> Iterator[Outcome]:
+    """Disks of homes and hub that are full from time to time, while broker and hub die."""
+    if os.geteuid() != 0:
+        say("not run: small file systems are mounted by root")
+        return
+    for seed in range(1, setting.disk_seeds + 1):
+        folder = setting.folder / f"disk-{seed}"
+        plan = Plan(seed, alerts=setting.alerts // 2, fault_apart_s=0.8, down_s=2.0)
+        yield Outcome(full(f"seed {seed}", plan, folder, setting.mosquitto))
+        shutil.rmtree(folder)
+
+
 PARTS: dict[str, Callable[[Setting], Iterable[Outcome]]] = {
     "worst moments": worst_moments,
     "overlapping deaths": overlapping_deaths,
     "troubles": troubles,
+    "full disks": full_disks,
+    "clock steps": clock_steps,
 }
 
 
@@ -114,6 +145,8 @@ def main() -> int:
     parser.add_argument("--alerts", type=int, default=170, metavar="N", help="Of each of three homes, for each seed.")
     parser.add_argument("--control-seeds", type=int, default=3, metavar="N", help="Of each broken design.")
     parser.add_argument("--trouble-seeds", type=int, default=8, metavar="N", help="Of networks and brokers.")
+    parser.add_argument("--disk-seeds", type=int, default=3, metavar="N", help="Of full disks.")
+    parser.add_argument("--clock-seeds", type=int, default=3, metavar="N", help="Of clock steps.")
     parser.add_argument("--only", default="", metavar="PART,...", help=f"Of {', '.join(PARTS)}.")
     options = parser.parse_args()
     mosquitto = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -129,8 +162,8 @@ def main() -> int:
     )
     outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory(prefix="falld-campaign-") as folder:
-        counts = options.seeds, options.alerts, options.control_seeds, options.trouble_seeds
-        setting = Setting(Path(folder), mosquitto, *counts)
+        counts = {name: value for name, value in vars(options).items() if name != "only"}
+        setting = Setting(Path(folder), mosquitto, **counts)
         for name in parts:
             say(f"\n{name}: {(PARTS[name].__doc__ or '').strip()}\n{HEADER}")
             for outcome in PARTS[name](setting):
