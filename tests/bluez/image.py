@@ -55,8 +55,8 @@ def build(cache: Path, release: str) -> tuple[Path, Path]:
     debian(release, root, "minbase", PACKAGES)
     debian(release, extra, "extract", ("linux-image-amd64",))
     shutil.copyfile(next((extra / "boot").glob("vmlinuz-*")), kernel)
-    keep_modules(extra / "usr/lib/modules", root)
-    wheels(root)
+    keep_modules(extra / "usr/lib/modules", root, MODULES)
+    wheels(root, requirements())
     for waste in ("usr/share/doc", "usr/share/locale", "usr/share/man", "var/cache/apt", "var/lib/apt/lists"):
         shutil.rmtree(root / waste, ignore_errors=True)
     with archive.open("wb") as out:
@@ -93,14 +93,14 @@ def sources(release: str) -> str:
     return "".join(sorted({f"{line}\n".replace(codename, release) for line in told.splitlines() if line.strip()}))
 
 
-def keep_modules(folder: Path, root: Path) -> None:
+def keep_modules(folder: Path, root: Path, modules: tuple[str, ...]) -> None:
     """Copies the modules that are needed, and what they need."""
     version = next(folder.iterdir()).name
     whole = root / "usr/lib/modules" / version
     shutil.copytree(folder / version, whole, symlinks=True)
     depmod = ["chroot", str(root), "depmod", version]
     subprocess.run(depmod, check=True)
-    asked = ["chroot", str(root), "modprobe", "--all", "--set-version", version, "--show-depends", *MODULES]
+    asked = ["chroot", str(root), "modprobe", "--all", "--set-version", version, "--show-depends", *modules]
     told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
     needed = {Path(line.split()[1]).name for line in told.splitlines() if line.startswith("insmod")}
     for module in whole.rglob("*.ko*"):
@@ -109,8 +109,8 @@ def keep_modules(folder: Path, root: Path) -> None:
     subprocess.run(depmod, check=True)
 
 
-def wheels(root: Path) -> None:
-    """What falld and the wearables import, for the machine's Python, compiled."""
+def wheels(root: Path, wanted: list[str]) -> None:
+    """What is imported, for the machine's Python, compiled."""
     python = max((root / "usr/lib").glob("python3.*")).name.removeprefix("python")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(root / "opt/site")]
     command += [
@@ -122,7 +122,7 @@ def wheels(root: Path) -> None:
         f"--python-version={python}",
     ]
     command += [f"--platform={platform}" for platform in PLATFORMS]
-    command += ["--constraint", str(ROOT / "constraints.txt"), *requirements()]
+    command += ["--constraint", str(ROOT / "constraints.txt"), *wanted]
     subprocess.run(command, check=True)
     subprocess.run(["chroot", str(root), "python3", "-m", "compileall", "-q", "/opt/site"], check=True)
 
