@@ -112,12 +112,15 @@ class Restless(Home):
         )
         self._order = order
         self._random = Random(f"{order.seed}/{order.home}/{order.run}")
+        self._begun = asyncio.Event()
         self._accepted = Ledger(order.accepted)
         self._alerts = {line["alert_id"] for line in read([order.accepted])}
 
     def write_down(self, heard: Heard) -> None:
         """What is committed is in the ledger before it can be on its way."""
-        if heard.kind == "committed":
+        if heard.kind == "listening":
+            self._begun.set()
+        elif heard.kind == "committed":
             said = heard.data
             self._accepted.write({"alert_id": said["alert_id"], "seq": said["seq"], "t": boottime()})
             self._alerts.add(said["alert_id"])
@@ -134,9 +137,7 @@ class Restless(Home):
             tasks.create_task(self._live())
 
     async def _live(self) -> None:
-        # The last that a home makes of itself before it runs.
-        while not hasattr(self, "_wearables"):  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
+        await self._begun.wait()
         while len(self._alerts) < self._order.alerts:
             await self._happen(f"w{self._random.randrange(WEARERS)}")
             await asyncio.sleep(self._random.expovariate(1 / self._order.apart_s))
