@@ -13,6 +13,7 @@ from falld.detect.events import Decision, Event, Gap
 from falld.detect.learnt import Learnt
 from falld.errors import FalldError
 from falld.samples.block import Block
+from falld.samples.kept import Kept
 from falld.samples.recording import Recording, RecordingError, Unusable
 from falld.samples.survey import Survey, name_of, survey
 
@@ -46,6 +47,7 @@ class Replay:
         try:
             if isinstance(recording, Unusable):
                 raise recording.error
+            recording = Kept(recording)
             yield from self._run(recording, self.judged(recording))
         except RecordingError as error:
             self.unusable += 1

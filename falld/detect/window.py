@@ -23,6 +23,9 @@ APART = 50
 PAD = 25
 """Points whose mean stands for what lies beyond the end of a segment: half a second, a posture and no swing."""
 
+_OFFSETS = np.arange(1, APART + 1)
+_NOTHING = np.full(APART, -np.inf, np.float32)
+
 Magnitudes = npt.NDArray[np.float32]
 
 
@@ -48,12 +51,13 @@ def impacts(magnitude: Magnitudes, start: int, stop: int) -> npt.NDArray[np.int6
     some: npt.NDArray[np.int64] = start + np.flatnonzero(magnitude[start:stop] >= GATE_G)
     if not len(some):
         return some
-    around = np.pad(magnitude, APART, constant_values=-np.inf)
-    offsets = np.arange(1, APART + 1)
+    around = np.concatenate((_NOTHING, magnitude, _NOTHING))
+    peaks = (magnitude[some] > around[some + (APART - 1)]) & (magnitude[some] >= around[some + (APART + 1)])
+    some = some[peaks]
     centre = some[:, None] + APART
-    before = around[centre - offsets].max(axis=1)
-    after = around[centre + offsets].max(axis=1)
-    largest: npt.NDArray[np.bool_] = (magnitude[some] > before) & (magnitude[some] >= after)
+    before = around[centre - _OFFSETS].max(axis=1)
+    after = around[centre + _OFFSETS].max(axis=1)
+    largest = (magnitude[some] > before) & (magnitude[some] >= after)
     return np.compress(largest, some)
 
 
@@ -67,9 +71,18 @@ def cut(acc: npt.NDArray[np.float32], at: npt.NDArray[np.int64]) -> Windows:
     """
     offsets = np.arange(-PRE, POST + 1)
     index = at[:, None] + offsets
-    windows = acc[np.clip(index, 0, len(acc) - 1)]
+    inside = index.clip(0, len(acc) - 1)
+    windows = np.empty((*index.shape, 3), np.float32)
+    for axis in range(3):
+        windows[..., axis] = acc[:, axis][inside]
     for row in np.flatnonzero((index[:, 0] < 0) | (index[:, -1] >= len(acc))):
         below, above = index[row] < 0, index[row] >= len(acc)
-        windows[row, below] = acc[:PAD].mean(axis=0)
-        windows[row, above] = acc[-PAD:].mean(axis=0)
+        windows[row, below] = _mean(acc[:PAD])
+        windows[row, above] = _mean(acc[-PAD:])
     return Windows(windows)
+
+
+def _mean(acc: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Of (n, 3), sample by sample: in the order in which they lie in memory it would round by their layout."""
+    mean: npt.NDArray[np.float32] = np.ascontiguousarray(acc).mean(axis=0)
+    return mean

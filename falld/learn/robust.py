@@ -84,7 +84,7 @@ class Degraded:
                     kept = (t < start) | (t >= start + GAP_S)
                     t, acc = t[kept], acc[kept]
                 case "turned":
-                    acc = acc @ turn.T
+                    acc = np.ascontiguousarray(acc) @ turn.T
             seen += len(block)
             if len(t):
                 yield Block(t, np.ascontiguousarray(acc, np.float32))

@@ -123,7 +123,11 @@ class ArchiveRecording:
             while row < end:
                 part = slice(row - first, min(row + BLOCK_ROWS, end) - first)
                 # Both divisions are correctly rounded: no other double or float is nearer to the recorded decimal.
-                yield Block(group.t_us[part] / 1e6, np.divide(group.mg[part], 1000, dtype=np.float32))
+                acc = np.empty((3, part.stop - part.start), np.float32)
+                for axis, mg in zip(acc, group.mg, strict=True):
+                    axis[:] = mg[part]
+                acc /= np.float32(1000)
+                yield Block(group.t_us[part] / 1e6, acc.T)
                 row = first + part.stop
 
 
@@ -139,8 +143,8 @@ class _Place:
 @dataclass(frozen=True, slots=True)
 class _Group:
     t_us: npt.NDArray[np.int64]
-    mg: npt.NDArray[np.integer[Any]]
-    """(n, 3)"""
+    mg: list[npt.NDArray[np.integer[Any]]]
+    """By axis."""
     nulls: npt.NDArray[np.intp]
     """Rows with a missing value."""
 
@@ -204,10 +208,11 @@ class _Archive:
         highest = _NO_NUMBER
         row = 0
         with self.damage(self.source):
-            for batch in self._file.iter_batches(batch_size=GROUP_ROWS, columns=["recording"]):
-                numbers = batch.column(0).cast("int64").fill_null(_NO_NUMBER).to_numpy()
+            for i in range(self._file.num_row_groups):
+                table = self._file.read_row_group(i, columns=["recording"])
+                numbers = table.column(0).cast("int64").fill_null(_NO_NUMBER).to_numpy()
                 edges = (np.flatnonzero(numbers[1:] != numbers[:-1]) + 1).tolist()
-                for start, stop in pairwise([0, *edges, len(numbers)]):
+                for start, stop in pairwise([0, *edges, len(numbers)] if len(numbers) else []):
                     number = int(numbers[start])
                     place = places.setdefault(number, _Place(row + start, row + start))
                     if place.stop != row + start:
@@ -246,7 +251,7 @@ class _Archive:
                 missing |= column.is_null().to_numpy()
                 columns[k] = column.fill_null(0)
         t_us, *mg = (column.to_numpy() for column in columns)
-        return _Group(t_us, np.column_stack(mg), np.flatnonzero(missing))
+        return _Group(t_us, mg, np.flatnonzero(missing))
 
 
 @lru_cache(maxsize=CACHED_GROUPS)

@@ -74,9 +74,10 @@ class ClockJudge:
             t = np.concatenate(([self.last], t))
         self.rows += len(block)
         self.last = float(t[-1])
-        self._backward += int(np.count_nonzero(np.diff(t) < 0))
+        steps = t[1:] - t[:-1]
+        self._backward += int(np.count_nonzero(steps < 0))
         if self._period is not None:
-            self._walk(t)
+            self._walk(t, steps)
             return
         self._waiting.append(t[1:] if self._waiting else t)
         if self.rows > self._WARM_UP:
@@ -88,32 +89,34 @@ class ClockJudge:
         usual = steps[(steps >= 0) & (steps <= BRIDGED_GAP_S)]
         self._period = (float(np.mean(usual)) if len(usual) else 0.0) or BRIDGED_GAP_S
         self._waiting = []
-        self._walk(t)
+        self._walk(t, t[1:] - t[:-1])
 
-    def _walk(self, t: npt.NDArray[np.float64]) -> None:
+    def _walk(self, t: npt.NDArray[np.float64], steps: npt.NDArray[np.float64]) -> None:
         """Count bursts and long gaps in the steps between these stamps, the first of which was walked to before."""
         assert self._period is not None
-        steps = np.diff(t)
-        apart = np.flatnonzero(steps >= BURST_FRACTION * self._period)
+        is_apart = steps >= BURST_FRACTION * self._period
+        apart = np.flatnonzero(is_apart)
         if not len(apart):
             self._burst += len(steps)
         else:
+            last = int(apart[-1])
             self._burst += int(apart[0])
-            inner = int(np.max(np.diff(apart), initial=1)) - 1
+            inner = int(np.diff(apart).max(initial=1)) - 1 if len(apart) < len(steps) else 0
             self._longest_burst = max(self._longest_burst, self._burst, inner)
-            self._burst = len(steps) - 1 - int(apart[-1])
+            self._burst = len(steps) - 1 - last
             if self._from is None:
                 self._from = self._walked + int(apart[0]), float(t[apart[0]])
-            self._count_gaps(steps[apart[:-1]])
-            self._to = self._walked + int(apart[-1]), float(t[apart[-1]]), self._gaps, self._gap_s
-            self._count_gaps(steps[apart[-1:]])
+            gaps = np.flatnonzero((steps > BRIDGED_GAP_S) & is_apart)
+            self._count_gaps(steps[gaps[gaps < last]])
+            self._to = self._walked + last, float(t[last]), self._gaps, self._gap_s
+            self._count_gaps(steps[gaps[gaps == last]])
         self._longest_burst = max(self._longest_burst, self._burst)
         self._walked += len(steps)
 
-    def _count_gaps(self, steps: npt.NDArray[np.float64]) -> None:
-        for step in steps[steps > BRIDGED_GAP_S].tolist():
+    def _count_gaps(self, gaps: npt.NDArray[np.float64]) -> None:
+        for gap in gaps.tolist():
             self._gaps += 1
-            self._gap_s += step
+            self._gap_s += gap
 
     def verdict(self) -> Clock:
         """The clock of all that was added.

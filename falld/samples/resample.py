@@ -14,17 +14,22 @@ _SNAP = 1e-3
 """Grid steps within which a sample is on a grid point: 20 us at 50 Hz, more than the rounding of any stamp."""
 _MIN_WEIGHT = 0.25
 """Least kernel weight that makes a mean; with less the nearest samples are too far off and are interpolated."""
+_IN_ORDER = 8
+"""Most columns that `np.add.reduceat` adds one after another; more of them it adds in another order."""
+
+Times = npt.NDArray[np.float64]
+Samples = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """Consecutive samples."""
 
-    t: npt.NDArray[np.float64]
+    t: Times
     """(n,) times in seconds, never backwards."""
-    acc: npt.NDArray[np.float32]
+    acc: Samples
     """(n, 3) in g."""
-    known: npt.NDArray[np.float64]
+    known: Times
     """(n,) when each was known, in seconds: the stamp of the last sample that its time depends on."""
 
     @classmethod
@@ -37,11 +42,11 @@ class Grid:
     """A piece of one segment's grid: point `first + i` is at `origin + (first + i) / rate`."""
 
     first: int
-    acc: npt.NDArray[np.float32]
+    acc: Samples
     """(n, 3) in g."""
     filled: npt.NDArray[np.bool_]
     """(n,) interpolated over missing samples."""
-    known: npt.NDArray[np.float64]
+    known: Times
     """(n,) when each was known, in seconds."""
     origin: float
 
@@ -81,54 +86,81 @@ class Resampler:
         u = (self._tail.t - self._origin) * self._grid_hz
         return self._emit(u, int(np.floor(u[-1] + _SNAP)))
 
-    def _emit(self, u: npt.NDArray[np.float64], last: int) -> list[Grid]:
+    def _emit(self, u: Times, last: int) -> list[Grid]:
         """Grid points `_next` to `last`, given the tail's times in grid steps."""
-        if last < self._next:
+        first = self._next
+        if last < first:
             return []
-        k = np.arange(self._next, last + 1)
-        cell = np.floor(u + _SNAP).astype(np.int64)
-        before = np.searchsorted(u, k + _SNAP, side="right") - 1
+        missing = _MISSING * self._grid_hz / self._rate_hz
+        if self._average:
+            acc, weight, after = self._kernel_mean(u, first, last)
+            weak = weight < _MIN_WEIGHT
+            if weak.any() or (u[1:] - u[:-1] > missing).any():
+                filled = self._interpolate(acc, u, self._before(u, first, last), missing, weak)
+            else:
+                filled = np.zeros(len(acc), np.bool_)
+        else:
+            before = self._before(u, first, last)
+            acc, after = self._tail.acc[before], before + 1
+            filled = self._interpolate(acc, u, before, missing, np.ones(len(acc), np.bool_))
+        known = self._tail.known[np.minimum(after, len(u) - 1)]
+        self._next = last + 1
+        self._forget(u)
+        return [Grid(first, acc, filled, known, self._origin)]
+
+    def _before(self, u: Times, first: int, last: int) -> npt.NDArray[np.intp]:
+        """The last sample up to each point."""
+        return u.searchsorted(np.arange(first, last + 1) + _SNAP, side="right") - 1
+
+    def _interpolate(
+        self, acc: Samples, u: Times, before: npt.NDArray[np.intp], missing: float, wanted: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.bool_]:
+        """Overwrite the points from `_next` on that are `wanted`, and those where samples are missing, which are told.
+
+        Points on a sample, and between two of the same time, stay as they are.
+        """
+        k = np.arange(self._next, self._next + len(acc))
         after = np.minimum(before + 1, len(u) - 1)
         lead = k - u[before]
         step = u[after] - u[before]
         inside = (lead > _SNAP) & (u[after] - k > _SNAP)
-        filled = inside & (step > _MISSING * self._grid_hz / self._rate_hz)
-        linear = inside & (step > 0)
-        if self._average:
-            acc, weight = self._kernel_mean(u, cell, k)
-            linear &= filled | (weight < _MIN_WEIGHT)
-        else:
-            acc = self._tail.acc[before]
+        filled: npt.NDArray[np.bool_] = inside & (step > missing)
+        linear = inside & (step > 0) & (filled | wanted)
         part = (lead[linear] / step[linear]).astype(np.float32)[:, None]
         low, high = self._tail.acc[before[linear]], self._tail.acc[after[linear]]
         acc[linear] = low + part * (high - low)
-        needed = np.searchsorted(cell, k + 1) if self._average else before + 1
-        known = self._tail.known[np.minimum(needed, len(u) - 1)]
-        self._next = last + 1
-        self._forget(u, cell)
-        return [Grid(int(k[0]), acc, filled, known, self._origin)]
+        return filled
 
-    def _kernel_mean(
-        self, u: npt.NDArray[np.float64], cell: npt.NDArray[np.int64], k: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Weighted means at points `k` and their weights: each sample counts for the points on both its sides."""
-        right = (u - cell).astype(np.float32)[:, None]
-        ones = np.concatenate((self._tail.acc, np.ones((len(u), 1), np.float32)), axis=1)
-        bounds = np.searchsorted(cell, np.arange(k[0] - 1, k[-1] + 2), side="left")
-        sums = np.concatenate((ones * (1 - right), ones * right), axis=1)
-        cells = np.zeros((len(bounds) - 1, 8), np.float32)
-        some = bounds[1:] > bounds[:-1]
-        if some.any():
-            starts = bounds[:-1][some]
-            cells[some] = np.add.reduceat(sums[: bounds[-1]], starts, axis=0)
-        total = cells[1:, :4] + cells[:-1, 4:]
-        weight = total[:, 3]
-        return total[:, :3] / np.maximum(weight, np.float32(1e-6))[:, None], weight
+    def _kernel_mean(self, u: Times, first: int, last: int) -> tuple[Samples, Samples, npt.NDArray[np.intp]]:
+        """Weighted means at points `first` to `last`, their weights, and the first sample too late for each.
 
-    def _forget(self, u: npt.NDArray[np.float64], cell: npt.NDArray[np.int64]) -> None:
+        A sample counts for the points on both its sides, so it is weighed for both, and the cells between points are
+        added up.
+        """
+        cell = np.floor(u + _SNAP)
+        lowest = max(first - 1, 0)
+        start, stop = cell.searchsorted((lowest, last + 1)).tolist()
+        cell = cell[start:stop]
+        counts = np.bincount((cell - lowest).astype(np.intp), minlength=last + 1 - lowest)
+        right = (u[start:stop] - cell).astype(np.float32)
+        left = np.float32(1) - right
+        axes = self._tail.acc[start:stop].T
+        parts = np.empty((8, stop - start), np.float32)
+        np.multiply(axes, left, out=parts[:3])
+        parts[3] = left
+        np.multiply(axes, right, out=parts[4:7])
+        parts[7] = right
+        sums = _added_up(parts, counts)
+        total = sums[:4, first - lowest :]
+        total[:, total.shape[1] + 1 - len(counts) :] += sums[4:, :-1]
+        weight = total[3]
+        mean = total[:3] / np.maximum(weight, np.float32(1e-6))
+        return mean.T, weight, (start + np.cumsum(counts))[first - lowest :]
+
+    def _forget(self, u: Times) -> None:
         """Keep the samples that the next point depends on: its kernel's and the one before it."""
-        kernel = np.searchsorted(cell, self._next - 1)
-        before = np.searchsorted(u, self._next + _SNAP, side="right") - 1
+        kernel = u.searchsorted(self._next - 1 - 2 * _SNAP)
+        before = u.searchsorted(self._next + _SNAP, side="right") - 1
         start = max(0, min(int(kernel), int(before)))
         self._tail = Run(self._tail.t[start:], self._tail.acc[start:], self._tail.known[start:])
 
@@ -149,3 +181,33 @@ class Resampler:
         resampler._next = state["next"]
         resampler._tail = Run(state["t"], state["acc"], state["known"])
         return resampler
+
+
+def _added_up(parts: Samples, counts: npt.NDArray[np.intp]) -> Samples:
+    """(r, c): the sums of c runs of columns, of so many each; the first one and the sum of the others.
+
+    That is the order of `np.add.reduceat`, which takes its time for every run.
+
+    Args:
+        parts: (r, sum of counts).
+        counts: (c,).
+    """
+    most = int(counts.max())
+    starts = np.cumsum(counts) - counts
+    if most > _IN_ORDER:
+        sums = np.zeros((len(parts), len(counts)), np.float32)
+        some = counts > 0
+        sums[:, some] = np.add.reduceat(parts, starts[some], axis=1)
+        return sums
+    if most * len(counts) == parts.shape[1]:
+        columns = parts.reshape(len(parts), -1, most)
+        ranks = [columns[..., i] for i in range(most)]
+    else:
+        padded = np.concatenate((parts, np.full((len(parts), 1), -0.0, np.float32)), axis=1)
+        ranks = [padded.take(np.where(counts > i, starts + i, -1), axis=1) for i in range(most)]
+    if most == 1:
+        return ranks[0]
+    others = ranks[1]
+    for rank in ranks[2:]:
+        others = others + rank
+    return ranks[0] + others

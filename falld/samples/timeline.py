@@ -17,7 +17,7 @@ from falld.samples.block import Block
 from falld.samples.clock import BRIDGED_GAP_S, Clock
 from falld.samples.resample import Grid, Resampler, Run
 
-_GAP_ROUNDING_S = 1e-9
+_LONGEST_S = BRIDGED_GAP_S + 1e-9
 """Stamps are seconds in float64, good to 1e-9 s for 100 days: a gap of 0.25 s is not longer than 0.25 s."""
 
 
@@ -66,11 +66,9 @@ class TimeLine:
         if not len(block):
             return []
         stamps = self._stamps(block)
-        held = Run(
-            np.concatenate((self._held.t, stamps)),
-            np.concatenate((self._held.acc, block.acc)),
-            self._held.known,
-        )
+        held = Run(stamps, block.acc, self._held.known)
+        if len(self._held.t):
+            held = Run(np.concatenate((self._held.t, stamps)), np.concatenate((self._held.acc, block.acc)), held.known)
         ready = len(held.t) - self.clock.burst
         if ready <= 0:
             self._held = held
@@ -117,17 +115,17 @@ class TimeLine:
 
     def _segment(self, run: Run, stamps: npt.NDArray[np.float64]) -> list[Grid | Break]:
         out: list[Grid | Break] = []
-        before_t = np.concatenate(([self._latest], run.t[:-1]))
-        before_stamp = np.concatenate(([self._last_stamp], stamps[:-1]))
-        far = run.t - before_t > BRIDGED_GAP_S + _GAP_ROUNDING_S
-        far[0] &= np.isfinite(self._latest)
+        cuts = (np.flatnonzero(run.t[1:] - run.t[:-1] > _LONGEST_S) + 1).tolist()
+        if run.t[0] - self._latest > _LONGEST_S and np.isfinite(self._latest):
+            cuts.insert(0, 0)
         start = 0
-        for cut in (*np.flatnonzero(far).tolist(), len(run.t)):
+        for cut in (*cuts, len(run.t)):
             if cut > start:
                 out += self._push(Run(run.t[start:cut], run.acc[start:cut], run.known[start:cut]))
             if cut < len(run.t):
                 out += self._end_segment()
-                out.append(Break(float(before_stamp[cut]), float(stamps[cut]), float(run.known[cut])))
+                before = float(stamps[cut - 1]) if cut else self._last_stamp
+                out.append(Break(before, float(stamps[cut]), float(run.known[cut])))
             start = cut
         self._latest = float(run.t[-1])
         self._last_stamp = float(stamps[-1])

@@ -20,7 +20,7 @@ STILL_SPREAD = 0.05
 sensor shows 0.01 to 0.02, the 47 mg steps of a 6-bit sensor at ±1.5 g up to 0.05; a second of slow walking 0.1 and
 more. A ratio, so it does not depend on the unit."""
 KEPT_SECONDS = 3600
-"""Levels beyond the first hour of still ones are not kept: a unit does not change, and memory is bounded."""
+"""No more of any sort are looked at: a unit does not change, and memory is bounded."""
 _ROWS_AT_ONCE = 8192
 """Judged together: 100 kB, which stays in a processor's cache."""
 
@@ -32,7 +32,7 @@ class Units:
     """A verdict on the unit of a recording."""
 
     still_seconds: int
-    """Seconds that the verdict rests on."""
+    """Seconds that the verdict rests on, at most `KEPT_SECONDS`."""
     level_g: float | None
     """Median over them of each one's mean |a|, as if it were g; None without a still second."""
     kind: Literal["ok", "odd", "wrong", "unknown"]
@@ -107,7 +107,7 @@ class UnitsJudge:
     def feed(self, block: Block) -> None:
         """Take the next samples."""
         done = 0
-        while done < len(block):
+        while done < len(block) and not self._tally.full:
             n = min(len(block) - done, self._axes.shape[1] - self._fill)
             self._axes[:, self._fill : self._fill + n] = block.acc[done : done + n].T
             self._fill += n
@@ -131,52 +131,55 @@ def _no_levels() -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class _Tally:
-    """How many seconds there were of each sort, and the levels of the first of them."""
+    """The levels of the first seconds of each sort."""
 
-    live: int = 0
-    frozen: int = 0
-    all_levels: npt.NDArray[np.float64] = field(default_factory=_no_levels)
-    live_levels: npt.NDArray[np.float64] = field(default_factory=_no_levels)
+    every: npt.NDArray[np.float64] = field(default_factory=_no_levels)
+    live: npt.NDArray[np.float64] = field(default_factory=_no_levels)
     """Still, with the noise of a working sensor."""
-    frozen_levels: npt.NDArray[np.float64] = field(default_factory=_no_levels)
+    frozen: npt.NDArray[np.float64] = field(default_factory=_no_levels)
+
+    @property
+    def full(self) -> bool:
+        """Nothing that comes will change the verdict."""
+        return len(self.every) == len(self.live) == KEPT_SECONDS
 
     def extended(self, seconds: npt.NDArray[np.float32]) -> _Tally:
         """With the next seconds, of shape (3, n, samples in one)."""
         if not seconds.size:
             return self
         acc = seconds.astype(np.float64)
-        square = (acc**2).sum(axis=0)
-        level = np.sqrt(square).mean(axis=1)
-        gravity = (acc.mean(axis=2) ** 2).sum(axis=0)
-        spread = np.sqrt(np.maximum(square.mean(axis=1) - gravity, 0))
+        n = acc.shape[2]
+        square = np.add.reduce(acc * acc, axis=0)
+        level = np.add.reduce(np.sqrt(square), axis=1) / n
+        gravity = np.add.reduce((np.add.reduce(acc, axis=2) / n) ** 2, axis=0)
+        spread = np.sqrt(np.maximum(np.add.reduce(square, axis=1) / n - gravity, 0))
         frozen = (seconds == seconds[:, :, :1]).all(axis=(0, 2))
         live = ~frozen & (spread <= STILL_SPREAD * np.sqrt(gravity))
-        return _Tally(
-            self.live + int(live.sum()),
-            self.frozen + int(frozen.sum()),
-            _kept(self.all_levels, level),
-            _kept(self.live_levels, level[live]),
-            _kept(self.frozen_levels, level[frozen]),
-        )
+        return _Tally(_kept(self.every, level), _kept(self.live, level[live]), _kept(self.frozen, level[frozen]))
 
     def verdict(self) -> Units:
         # Frozen seconds count only where there are no others: dropouts are filled with zeros or the last sample.
-        stuck = not self.live
-        if stuck and not self.frozen:
+        stuck = not len(self.live)
+        still = self.frozen if stuck else self.live
+        if not len(still):
             return Units(0, None, "unknown")
-        level = float(np.median(self.frozen_levels if stuck else self.live_levels))
-        overall = float(np.median(self.all_levels))
+        level, overall = _median(still), _median(self.every)
         # Both must be off: where the scale changes on the way the few still seconds may lie in the wrong part.
         kind: Literal["ok", "odd", "wrong"] = "odd"
         if ODD_BELOW_G <= level <= ODD_ABOVE_G:
             kind = "ok"
         elif _far_off(level) and _far_off(overall):
             kind = "wrong"
-        return Units(self.frozen if stuck else self.live, level, kind, overall, stuck)
+        return Units(len(still), level, kind, overall, stuck)
 
 
 def _kept(levels: npt.NDArray[np.float64], more: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.concatenate((levels, more))[:KEPT_SECONDS]
+
+
+def _median(levels: npt.NDArray[np.float64]) -> float:
+    ordered, n = np.sort(levels), len(levels)
+    return float((ordered[(n - 1) // 2] + ordered[n // 2]) / 2)
 
 
 def _far_off(level: float) -> bool:

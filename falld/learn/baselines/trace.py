@@ -88,6 +88,6 @@ def trace(recording: Recording, clock: Clock) -> Trace:
 
 
 def _segment(grids: list[Grid], end_t: float) -> Segment:
-    acc = np.concatenate([grid.acc for grid in grids])
+    acc = np.ascontiguousarray(np.concatenate([grid.acc for grid in grids]))
     magnitude = np.sqrt((acc * acc).sum(axis=1))
     return Segment(grids[0].origin, acc, magnitude, np.concatenate([grid.known for grid in grids]), end_t)
