@@ -109,11 +109,13 @@ class Judge:
 
     def _look(self, looks: Looks | None, start: int, stop: int) -> list[Event]:
         events: list[Event] = []
-        for i in range(start, stop):
+        budget = self._learnt.budget
+        for i in range(start, stop if budget is not None or self._watches.active else start):
             assert looks is not None  # as there are some
-            if self._learnt.budget is not None:
-                self._learnt.budget.look()
-            events += self._end(self._watches.see(looks, i))
+            if budget is not None:
+                budget.look()
+            if self._watches.active:
+                events += self._end(self._watches.see(looks, i))
         return events
 
     def _end(self, over: list[Ended]) -> list[Event]:

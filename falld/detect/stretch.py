@@ -12,6 +12,7 @@ from typing import Any
 
 from falld.detect.bundle import Bundle
 from falld.detect.gate import Candidates, Finding, Gate
+from falld.detect.walk import Looks
 from falld.detect.window import GRID_HZ
 from falld.samples.block import Block
 from falld.samples.clock import Clock
@@ -64,9 +65,10 @@ def findings(stretch: Stretch, bundle: Bundle, placement: str) -> list[Finding]:
     found = gate.take(stretch.pieces)
     if stretch.end is not None:
         found += gate.cut_off(stretch.end)
-    return [
-        replace(item, probabilities=bundle.probabilities(item.windows, placement))
-        if isinstance(item, Candidates)
-        else item
-        for item in found
-    ]
+
+    def judged(item: Finding) -> Finding:
+        if isinstance(item, Candidates):
+            return replace(item, probabilities=bundle.probabilities(item.windows, placement))
+        return item.settled() if isinstance(item, Looks) else item
+
+    return [judged(item) for item in found]

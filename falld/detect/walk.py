@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -26,20 +27,66 @@ _STEPS_HZ = (1.6, 4.5)
 _RISE = 0.25
 """Of the spread: what a peak must stand out by."""
 
+G = npt.NDArray[np.float32]
 
-@dataclass(frozen=True, slots=True)
+
 class Looks:
-    """Consecutive looks at a segment."""
+    """Consecutive looks at a segment. What they show is worked out when it is asked for: at most of them nobody does.
 
-    done: npt.NDArray[np.int64]
-    """(n,) number in the segment of the last point each looked at."""
-    t: npt.NDArray[np.float64]
-    """(n,) when each was known."""
-    walking: npt.NDArray[np.bool_]
-    posture: npt.NDArray[np.float32]
-    """(n, 3) mean acceleration, in g."""
-    spread: npt.NDArray[np.float32]
-    """(n,) root of the variances' sum over the axes, in g: how far from still."""
+    Args:
+        done: (n,) number in the segment of the last point each looked at.
+        t: (n,) when each was known.
+        first: (n,) index of the first point each looks at.
+        acc: (m, 3) in g.
+        magnitude: (m,) |a| of the same.
+    """
+
+    def __init__(
+        self,
+        done: npt.NDArray[np.int64],
+        t: npt.NDArray[np.float64],
+        first: npt.NDArray[np.int64],
+        acc: G,
+        magnitude: G,
+    ) -> None:
+        self.done = done
+        self.t = t
+        self._first = first
+        self._acc = acc
+        self._magnitude = magnitude
+
+    @cached_property
+    def walking(self) -> npt.NDArray[np.bool_]:
+        """(n,)."""
+        return walking(self._magnitude[self._points])
+
+    @cached_property
+    def posture(self) -> G:
+        """(n, 3) mean acceleration, in g."""
+        return np.stack([np.add.reduce(axis, axis=1) / np.float32(LENGTH) for axis in self._axes], axis=1)
+
+    @cached_property
+    def spread(self) -> G:
+        """(n,) root of the variances' sum over the axes, in g: how far from still."""
+        swings = (axis - self.posture[:, i, None] for i, axis in enumerate(self._axes))
+        x, y, z = (np.add.reduce(swing * swing, axis=1) / np.float32(LENGTH) for swing in swings)
+        spread: G = np.sqrt(x + y + z)
+        return spread
+
+    def settled(self) -> Looks:
+        """The same, all worked out, to be kept without the samples."""
+        assert len(self.walking) == len(self.spread)
+        self._first, self._acc, self._magnitude = self._first[:0], self._acc[:0].copy(), self._magnitude[:0].copy()
+        return self
+
+    @property
+    def _points(self) -> npt.NDArray[np.int64]:
+        return self._first[:, None] + np.arange(LENGTH)
+
+    @property
+    def _axes(self) -> Iterator[G]:
+        points = self._points
+        return (np.ascontiguousarray(self._acc[:, axis][points]) for axis in range(3))
 
 
 def walking(magnitude: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
@@ -53,22 +100,23 @@ def walking(magnitude: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
         smooth += magnitude[:, i : i + smooth.shape[1]]
     smooth /= np.float32(_SMOOTH)
     width = smooth.shape[1]
-    swing = smooth - (smooth.sum(axis=1) / np.float32(width))[:, None]
-    energy = (swing * swing).sum(axis=1)
+    swing = smooth - (np.add.reduce(smooth, axis=1) / np.float32(width))[:, None]
+    energy = np.add.reduce(swing * swing, axis=1)
     spread = np.sqrt(energy / np.float32(width))
     found: npt.NDArray[np.bool_] = (spread > _LEAST_G) & (spread < _MOST_G)
-    rows = np.flatnonzero(found)
-    if not len(rows):
-        return found
-    swing, energy, spread = swing[rows], energy[rows], spread[rows]
     inner = swing[:, 1:-1]
     peaks = (inner > swing[:, :-2]) & (inner >= swing[:, 2:]) & (inner >= np.float32(_RISE) * spread[:, None])
-    steps = peaks.sum(axis=1) / (width / GRID_HZ)
-    rhythm = np.zeros(len(rows), np.float32)
+    steps = np.count_nonzero(peaks, axis=1) / (width / GRID_HZ)
+    rows = np.flatnonzero(found & (steps >= _STEPS_HZ[0]) & (steps <= _STEPS_HZ[1]))
+    found[:] = False
     for lag in _LAGS:
-        product = np.ascontiguousarray(swing[:, :-lag] * swing[:, lag:]).sum(axis=1)
-        rhythm = np.maximum(rhythm, product / energy * np.float32(width / (width - lag)))
-    found[rows] = (rhythm > _RHYTHM) & (steps >= _STEPS_HZ[0]) & (steps <= _STEPS_HZ[1])
+        if not len(rows):
+            break
+        some = swing[rows]
+        product = np.add.reduce(some[:, :-lag] * some[:, lag:], axis=1)
+        rhythm = product / energy[rows] * np.float32(width / (width - lag)) > _RHYTHM
+        found[rows[rhythm]] = True
+        rows = rows[~rhythm]
     return found
 
 
@@ -89,12 +137,5 @@ def look(
         start: a multiple of `EVERY`, not before `base`.
     """
     first = np.arange(start - base, len(magnitude) - LENGTH + 1, EVERY)
-    points = first[:, None] + np.arange(LENGTH)
-    windows = magnitude[points]
-    axes = [np.ascontiguousarray(acc[:, axis][points]) for axis in range(3)]
-    posture = np.stack([axis.sum(axis=1) / np.float32(LENGTH) for axis in axes], axis=1)
-    swings = [axis - posture[:, i, None] for i, axis in enumerate(axes)]
-    variance = [(swing * swing).sum(axis=1) / np.float32(LENGTH) for swing in swings]
-    spread = np.sqrt(variance[0] + variance[1] + variance[2])
     last = first + LENGTH - 1
-    return Looks(base + last, known[last], walking(windows), posture, spread)
+    return Looks(base + last, known[last], first, acc, magnitude)

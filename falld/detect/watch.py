@@ -47,7 +47,7 @@ def walks(looks: Looks, i: int, at: int, stood: Vector | None) -> bool:
         at: number of the impact's point in the segment.
         stood: what `stance` gave.
     """
-    if not looks.walking[i] or looks.done[i] < at + _SETTLED + LENGTH:
+    if looks.done[i] < at + _SETTLED + LENGTH or not looks.walking[i]:
         return False
     if stood is None:
         return True

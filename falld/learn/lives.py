@@ -102,7 +102,8 @@ def _scouted(recording: Recording) -> Scouted:
         for start in range(0, len(block), rows):
             some = slice(start, start + rows)
             found += scout.feed(Block(block.t[some], block.acc[some]))
-    return Scouted(trial_of(recording, judged), found + scout.finish())
+    found += scout.finish()
+    return Scouted(trial_of(recording, judged), [e.settled() if isinstance(e, Looks) else e for e in found])
 
 
 def has_falls(path: str) -> bool:

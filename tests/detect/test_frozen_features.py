@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from falld.detect.features import features
-from falld.detect.scout import Candidates, Scout
+from falld.detect.gate import Candidates
+from falld.detect.scout import Scout
 from falld.detect.walk import Looks
 from falld.resources import recordings_dir
 from falld.samples.block import Block

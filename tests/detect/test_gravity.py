@@ -97,7 +97,8 @@ def within_limits(gravity: Gravity) -> bool:
 def test_no_stillness_moves_it_beyond_its_limits(vectors: list[tuple[float, ...]], times: int) -> None:
     posture = np.repeat(np.array(vectors, np.float32), times, axis=0)
     n = len(posture)
-    looks = Looks(np.arange(n), np.arange(n, dtype=np.float64), np.zeros(n, bool), posture, np.zeros(n, np.float32))
+    looks = Looks(np.arange(n), np.arange(n, dtype=np.float64), np.arange(n), posture, np.ones(n, np.float32))
+    looks.posture, looks.spread = posture, np.zeros(n, np.float32)
     assert within_limits(learnt(looks))
 
 

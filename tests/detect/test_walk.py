@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -55,6 +56,20 @@ def test_looks_are_a_second_apart_and_know_when_they_were_known() -> None:
     assert looks.done.tolist() == [100 + LENGTH - 1 + EVERY * i for i in range(3)]
     np.testing.assert_allclose(looks.t, (looks.done - 100) / 50 + 3)
     np.testing.assert_allclose(looks.posture, [[0, 0, 1]] * 3)
+    assert looks.spread.tolist() == [0, 0, 0]
+
+
+def test_looks_that_are_kept_show_the_same_without_the_samples() -> None:
+    rng = np.random.default_rng(2)
+    acc = rng.normal(0, 0.1, (600, 3)).astype(np.float32)
+    m = np.concatenate((stepping(2.0, 0.3)[0], rng.normal(1, 0.1, 350))).astype(np.float32)
+    asked, kept = (look(acc, m, np.arange(600) / 50, base=0, start=0) for _ in range(2))
+    kept = pickle.loads(pickle.dumps(kept.settled()))
+    assert kept._acc.base is None
+    assert not kept._acc.size
+    for name in ("done", "t", "walking", "posture", "spread"):
+        np.testing.assert_array_equal(getattr(kept, name), getattr(asked, name))
+    assert set(asked.walking.tolist()) == {True, False}
 
 
 def shipped(name: str) -> tuple[CsvRecording, Block]:
