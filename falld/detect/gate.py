@@ -108,6 +108,13 @@ class Gate:
         first = self._time(impacts(self._magnitude, self._judged, len(self._magnitude))[:1])
         return float(min([last_t, *first.tolist()])) + _PATIENCE_S
 
+    def due(self, *, watched: bool) -> float:
+        """No point before this one's time completes the window of an impact that waits, or the next look if watched."""
+        first = impacts(self._magnitude, self._judged, len(self._magnitude))[:1] + POST
+        if watched:
+            first = np.append(first, self._next_look + LENGTH - 1 - self._base)
+        return float(np.min(self._time(first), initial=np.inf)) - 1 / GRID_HZ
+
     def pass_over(self, pieces: list[Grid | Break]) -> None:
         """The next points, which another gate that stood here looks at."""
         for piece in pieces:

@@ -46,6 +46,11 @@ class Judge:
         self._last_fall_t = -float("inf")
         self._watches = Watches()
 
+    @property
+    def watching(self) -> bool:
+        """Whether an impact is followed up."""
+        return bool(self._watches.active)
+
     def judge(self, found: list[Finding]) -> list[Event]:
         """What the findings come to. Candidates and looks of one piece of grid are taken by their last points."""
         events: list[Event] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from falld.detect.gate import Finding, Gate
@@ -9,6 +10,9 @@ from falld.detect.window import GRID_HZ
 from falld.samples.block import Block
 from falld.samples.clock import Clock
 from falld.samples.timeline import TimeLine
+
+_HELD_S = 2.0
+"""A sample decides nothing for so long: an impact has its whole window, and is on the grid, 2.5 s after it."""
 
 
 class Scout:
@@ -19,6 +23,7 @@ class Scout:
     """
 
     def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._line = TimeLine(clock, GRID_HZ)
         self._gate = Gate()
         self._last_t: float | None = None
@@ -47,6 +52,16 @@ class Scout:
     def deadline(self) -> float | None:
         """When `advance` will decide, if no sample comes; None if nothing waits."""
         return None if self._last_t is None else self._gate.patience(self._last_t)
+
+    def due(self, *, watched: bool) -> float:
+        """No sample stamped before this can decide anything, unless one is missing for longer than can be bridged.
+
+        Args:
+            watched: whether somebody waits for the next look.
+        """
+        if self._last_t is None or self._clock.kind != "stamps" or self._clock.burst:
+            return -math.inf
+        return min(self._last_t + _HELD_S, self._gate.due(watched=watched))
 
     def finish(self) -> list[Finding]:
         """The stream has ended."""

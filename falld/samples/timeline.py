@@ -17,7 +17,7 @@ from falld.samples.block import Block
 from falld.samples.clock import BRIDGED_GAP_S, Clock
 from falld.samples.resample import Grid, Resampler, Run
 
-_LONGEST_S = BRIDGED_GAP_S + 1e-9
+LONGEST_STEP_S = BRIDGED_GAP_S + 1e-9
 """Stamps are seconds in float64, good to 1e-9 s for 100 days: a gap of 0.25 s is not longer than 0.25 s."""
 
 
@@ -115,8 +115,8 @@ class TimeLine:
 
     def _segment(self, run: Run, stamps: npt.NDArray[np.float64]) -> list[Grid | Break]:
         out: list[Grid | Break] = []
-        cuts = (np.flatnonzero(run.t[1:] - run.t[:-1] > _LONGEST_S) + 1).tolist()
-        if run.t[0] - self._latest > _LONGEST_S and np.isfinite(self._latest):
+        cuts = (np.flatnonzero(run.t[1:] - run.t[:-1] > LONGEST_STEP_S) + 1).tolist()
+        if run.t[0] - self._latest > LONGEST_STEP_S and np.isfinite(self._latest):
             cuts.insert(0, 0)
         start = 0
         for cut in (*cuts, len(run.t)):
