@@ -29,6 +29,7 @@ format: $(VENV)/dev
 
 docs: $(VENV)/dev
 	$(BIN)/falld config schema --markdown > docs/configuration.md
+	$(BIN)/python -m falld.alert.table docs/alerts.md
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -15,9 +15,11 @@ from falld.text import printable
 
 VERBS = {
     "benchmark": "Judge detectors beside published methods.",
+    "cancel": "A wearer needs no help: take the alert back.",
     "config": "Check, make and describe the configuration file.",
     "demo": "A fall on its way to an acknowledged alert, on this machine.",
     "doctor": "What keeps this machine from being a fall alarm, and what to do.",
+    "help-call": "A wearer needs help: call for it.",
     "hub": "The monitoring hub: receive, commit, acknowledge, list.",
     "learn": "Train and judge detectors.",
     "record": "A wearable to a recording.",

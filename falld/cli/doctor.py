@@ -17,7 +17,7 @@ from falld.alert.clock import clock_synced
 from falld.cli.options import config_file
 from falld.config.last_good import state_dir
 from falld.config.load import DEFAULT_PATH, ConfigError, load
-from falld.config.schema import Config
+from falld.config.schema import Config, Route
 from falld.daemon.login import broker_of
 from falld.errors import FalldError
 from falld.publish.broker import Broker
@@ -83,7 +83,7 @@ def examine(path: Path) -> list[Finding]:
         _tried("secrets", lambda: _secrets(config)),
         _tried("disk", lambda: _disk(state_dir(config))),
         _clock(),
-        *_broker(config),
+        *(finding for number, route in enumerate(config.routes, 1) for finding in _broker(config, number, route)),
         _tried("model", lambda: _model(config)),
     ]
 
@@ -171,22 +171,23 @@ def _model(config: Config) -> str:
     return f"{bundle.name} gives the probabilities that it gave where it was made"
 
 
-def _broker(config: Config) -> list[Finding]:
+def _broker(config: Config, number: int, route: Route) -> list[Finding]:
     """Name, TCP, TLS and login; what comes after a fault cannot be looked at."""
     found: list[Finding] = []
+    name = "broker" if len(config.routes) == 1 else f"broker {number}"
     steps: list[tuple[str, Callable[[Broker], str | None]]] = [
-        ("broker name", _name), ("broker TCP", _tcp), ("broker TLS", _tls),
-        ("broker login", lambda broker: asyncio.run(_login(broker, config.home.id))),
+        ("name", _name), ("TCP", _tcp), ("TLS", _tls),
+        ("login", lambda broker: asyncio.run(_login(broker, config.home.id))),
     ]  # fmt: skip
     try:
-        broker = broker_of(config.routes[0].broker, config.home.id)
+        broker = broker_of(route.broker, config.home.id)
     except FalldError as error:
-        kept = config.routes[0].broker
-        credential = kept.password_credential or kept.key_credential
+        credential = route.broker.password_credential or route.broker.key_credential
         given = credential is None or "CREDENTIALS_DIRECTORY" in os.environ
         remedy = error.remedy if given else AS_SERVICE.format(credential=credential)
-        return [Finding("broker password", "do", f"{error.where}: {error.what}", remedy)]
-    for check, look in steps:
+        return [Finding(f"{name} password", "do", f"{error.where}: {error.what}", remedy)]
+    for step, look in steps:
+        check = f"{name} {step}"
         failed = next((finding.check for finding in found if finding.verdict != "pass" and finding.remedy), None)
         if failed is not None:
             found.append(Finding(check, "skip", f"only when {failed} is well"))

@@ -6,9 +6,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from falld.config.schema import Config
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -57,3 +60,11 @@ def several(kept: str) -> Callable[[Command], Command]:
         return command
 
     return add
+
+
+def wearer_of(config: Config, given: str | None) -> str:
+    """The wearer that is meant: needs no saying where there is one."""
+    if given is None and len(config.wearers) > 1:
+        known = ", ".join(wearer.id for wearer in config.wearers)
+        raise click.UsageError(f"WEARER is missing: this home has several, {known}")
+    return config.wearers[0].id if given is None else given

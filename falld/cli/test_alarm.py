@@ -14,11 +14,6 @@ from falld.text import printable
 
 MISSING = 1
 """Exit status where a leg is missing."""
-NEEDED = {
-    "committed": "nothing was committed on this machine",
-    "hub_committed": "no monitoring hub has committed it",
-    "acknowledged": "no person has answered it",
-}
 
 
 @click.command()
@@ -27,16 +22,21 @@ NEEDED = {
     "--wait", "wait_s", type=click.FloatRange(1, 600), metavar="S", help="For each leg; default: alarm.seen_s."
 )
 def command(path: Path, wait_s: float | None) -> None:
-    """Send a test alarm from the running daemon to a person, and tell the time of each leg.
+    """Send a test alarm from the running daemon over every route to a person, and tell the time of each leg.
 
     The exit status is 1 where a leg is missing. The home's own alarm does not sound.
     """
     config = load(path)
-    came = set()
+    came: set[tuple[str, str | None]] = set()
     for leg in ask(state_dir(config), wait_s or config.alarm.seen_s):
-        came.add(leg.leg)
+        came.add((leg.leg, leg.route))
         click.echo(f"{leg.after_s:8.3f} s  {leg.leg.replace('_', ' ')}: {printable(leg.text)}")
-    missing = [what for leg, what in NEEDED.items() if leg not in came]
+    needed: dict[tuple[str, str | None], str] = {("committed", None): "nothing was committed on this machine"}
+    for route in config.routes:
+        where = route.broker.where
+        needed["hub_committed", where] = f"no monitoring hub at {where} has committed it"
+    needed["acknowledged", None] = "no person has answered it"
+    missing = [what for leg, what in needed.items() if leg not in came]
     for what in missing:
         click.echo(f"missing: {what}", err=True)
     if missing:

@@ -1,7 +1,7 @@
-"""Where a program of this machine asks the running daemon for a test alarm, or how it is: a Unix socket beside the
-outbox.
+"""Where a program of this machine speaks with the running daemon: a Unix socket beside the outbox.
 
-Unlike a signal and a file it says at once that no daemon runs, and brings each leg back when it is done.
+It asks for a test alarm or how the home is, or says for a wearer what a button would say. Unlike a signal and a file
+it says at once that no daemon runs, and brings each leg back when it is done.
 """
 
 from __future__ import annotations
@@ -13,14 +13,18 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from falld.daemon.drill import Drills, Leg
 from falld.errors import FalldError
 
 SOCKET = "control"
 TEST_ALARM, HEALTH = b"test-alarm\n", b"health\n"
+Word = Literal["cancel", "help"]
+WORDS: tuple[Word, ...] = get_args(Word)
+"""Followed by the wearer's id."""
 LONGEST_S = 900.0
 """A test alarm is followed for so long."""
 ASK_S = 5.0
@@ -32,10 +36,22 @@ class ControlError(FalldError):
     """The running daemon cannot be asked."""
 
 
+class UnknownWearer(FalldError):
+    """The daemon that runs looks after nobody of this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the daemon does when it is asked."""
+
+    drills: Drills
+    health: Callable[[], Awaitable[dict[str, Any]]]
+    said: Callable[[Word, str], Awaitable[str | None]]
+    """For a wearer; gives the alert that it was about, None where there was none. Raises `UnknownWearer`."""
+
+
 @asynccontextmanager
-async def answering(
-    folder: Path, drills: Drills, health: Callable[[], Awaitable[dict[str, Any]]]
-) -> AsyncIterator[None]:
+async def answering(folder: Path, answers: Answers) -> AsyncIterator[None]:
     """Answers meanwhile. The folder is this program's alone, as the outbox in it is; where there can be no socket
     the home goes on without one."""
     path = folder / SOCKET
@@ -49,10 +65,8 @@ async def answering(
             async with asyncio.timeout(ASK_S):
                 asked = await reader.readline()
             async with asyncio.timeout(LONGEST_S):
-                if asked == TEST_ALARM:
-                    await _follow(drills, writer)
-                elif asked == HEALTH:
-                    writer.write(json.dumps(await health()).encode() + b"\n")
+                async for line in _answers(asked, answers):
+                    writer.write(json.dumps(line).encode() + b"\n")
                     await writer.drain()
         except (TimeoutError, ConnectionError, ValueError, asyncio.CancelledError):  # ValueError: an endless line
             pass
@@ -65,7 +79,7 @@ async def answering(
         server = await asyncio.start_unix_server(answer, path)
         path.chmod(0o600)
     except OSError as error:
-        log.error("%s: there is no socket for `falld test-alarm`: %s; use a shorter `state_dir`", path, error)
+        log.error("%s: there is no socket to speak with the daemon: %s; use a shorter `state_dir`", path, error)
         yield
         return
     try:
@@ -79,12 +93,19 @@ async def answering(
             path.unlink(missing_ok=True)
 
 
-async def _follow(drills: Drills, writer: asyncio.StreamWriter) -> None:
-    legs = drills.legs()
-    async with contextlib.aclosing(legs):
-        async for leg in legs:
-            writer.write(json.dumps(leg._asdict()).encode() + b"\n")
-            await writer.drain()
+async def _answers(asked: bytes, answers: Answers) -> AsyncIterator[dict[str, Any]]:
+    word, _, wearer = asked.decode(errors="replace").strip().partition(" ")
+    if asked == TEST_ALARM:
+        async with contextlib.aclosing(answers.drills.legs()) as legs:
+            async for leg in legs:
+                yield leg._asdict()
+    elif asked == HEALTH:
+        yield await answers.health()
+    elif word in WORDS:
+        try:
+            yield {"alert_id": await answers.said(word, wearer)}
+        except UnknownWearer as error:
+            yield {"error": [error.where, error.what, error.remedy]}
 
 
 def ask(folder: Path, wait_s: float) -> Iterator[Leg]:
@@ -107,6 +128,25 @@ def ask_health(folder: Path) -> dict[str, Any]:
     for line in _asked(folder / SOCKET, HEALTH, ASK_S):
         told: dict[str, Any] = json.loads(line)
         return told
+    raise ControlError(str(folder / SOCKET), "the daemon does not answer", "see its log")
+
+
+def say(folder: Path, word: Word, wearer: str) -> str | None:
+    """Says something for a wearer to the daemon that runs with this folder.
+
+    Returns:
+        The alert that it was about, once that is committed; None: there is none.
+
+    Raises:
+        ControlError: no daemon can be asked, or it does not answer.
+        UnknownWearer: it looks after nobody of this id.
+    """
+    for line in _asked(folder / SOCKET, f"{word} {wearer}\n".encode(), ASK_S):
+        told = json.loads(line)
+        if "error" in told:
+            raise UnknownWearer(*told["error"])
+        alert_id: str | None = told["alert_id"]
+        return alert_id
     raise ControlError(str(folder / SOCKET), "the daemon does not answer", "see its log")
 
 

@@ -29,6 +29,8 @@ class Leg(NamedTuple):
     after_s: float
     """Since it was asked for."""
     text: str
+    route: str | None = None
+    """Over which way, by the broker's host and port; None: a leg at home, or what a person did."""
 
 
 class Drills:
@@ -102,7 +104,8 @@ class Drills:
             while True:
                 heard = await listener.get()
                 if heard.data["alert_id"] == alert_id:
-                    yield Leg(heard.kind, round(max(heard.boottime - begun, 0.0), 3), heard.text)
+                    after_s = round(max(heard.boottime - begun, 0.0), 3)
+                    yield Leg(heard.kind, after_s, heard.text, heard.data.get("route"))
                     if heard.kind == "acknowledged":
                         return
         finally:

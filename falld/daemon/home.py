@@ -15,7 +15,7 @@ from falld.alert.clock import boot_id, boottime
 from falld.config.schema import Config
 from falld.daemon import parts
 from falld.daemon.clips import Clips
-from falld.daemon.control import answering
+from falld.daemon.control import Answers, UnknownWearer, Word, answering
 from falld.daemon.drill import Drills
 from falld.daemon.escalation import Due, Escalation
 from falld.daemon.health import keep_telling, open_entry
@@ -148,7 +148,7 @@ class Home:
                 make_shadow=self._make_shadow,
                 memory=None if self._make_memory is None else self._make_memory(folder / LEARNT),
             )
-            await open_parts.enter_async_context(answering(folder, self._drills, self.health))
+            await open_parts.enter_async_context(answering(folder, Answers(self._drills, self.health, self._said)))
             helpers = (self._keeper.watch_deadlines, self._escalation.run, self._drills.run, self._inbox.run)
             health = partial(keep_telling, self.health, self._news, self._routes.set_health)
             await _run_all([*self._routes.runs(), *helpers, health, *worn])
@@ -171,6 +171,14 @@ class Home:
             "test_fault": words(self._drills.fault),
             "counters": self._routes.counters() | {"inbox_dropped": self._inbox.dropped},
         }
+
+    async def _said(self, word: Word, wearer: str) -> str | None:
+        """On the command line, for a wearer."""
+        known = [each.id for each in self._config.wearers]
+        if wearer not in known:
+            raise UnknownWearer(f"wearer {wearer}", "is not of this home", f"take one of {', '.join(known)}")
+        self._tell("button", f"{word}, on the command line", wearer=wearer, button=word)
+        return await (self._keeper.cancel(wearer) if word == "cancel" else self._keeper.help(wearer))
 
     def _alarmed(self, due: Due, fault: FalldError | None) -> None:
         text = words(fault) or f"the home's own, for alert {due.alert_id}: {due.why}"

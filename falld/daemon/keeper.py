@@ -138,27 +138,27 @@ class Keeper:
         Returns:
             The alert that tells of it; None: it was told before.
         """
-        told: list[Draft] = []
-
-        def fall(now: float) -> list[Draft]:
-            due = self._life.advance(now)
-            told.extend(self._life.fall(now, wearer, source, impact_t, probability=probability, model=model, why=why))
-            return due + told
-
-        await self._decide(fall)
+        told = await self._said(
+            lambda now: self._life.fall(now, wearer, source, impact_t, probability=probability, model=model, why=why)
+        )
         return told[0].alert_id if told else None
 
     async def recovered(self, wearer: str, impact_t: float) -> None:
         """The wearer is up again after the fall with this impact."""
         await self._decide(lambda now: self._life.recovered(now, wearer, impact_t))
 
-    async def cancel(self, wearer: str) -> None:
-        """The wearer says that no help is needed."""
-        await self._decide(lambda now: self._life.cancel(now, wearer))
+    async def cancel(self, wearer: str) -> str | None:
+        """The wearer says that no help is needed.
 
-    async def help(self, wearer: str, source: str) -> None:
-        """The wearer calls for help."""
-        await self._decide(lambda now: self._life.help(now, wearer, source))
+        Returns:
+            The alert that it is about; None: there is none, or it was said before.
+        """
+        told = await self._said(lambda now: self._life.cancel(now, wearer))
+        return told[0].alert_id if told else None
+
+    async def help(self, wearer: str, source: str | None = None) -> str:
+        """The wearer calls for help, by this wearable or button if by any; gives the alert that tells of it."""
+        return (await self._said(lambda now: self._life.help(now, wearer, source)))[0].alert_id
 
     async def obey_test(self, wearer: str, command: str) -> None:
         """A hub asks for a test alarm; the command's id is kept together with it."""
@@ -172,15 +172,7 @@ class Keeper:
 
     async def test(self, wearer: str) -> str:
         """The home itself makes a test alarm; its id."""
-        told: list[Draft] = []
-
-        def test(now: float) -> list[Draft]:
-            due = self._life.advance(now)
-            told.extend(self._life.test(now, wearer))
-            return due + told
-
-        await self._decide(test)
-        return told[0].alert_id
+        return (await self._said(lambda now: self._life.test(now, wearer)))[0].alert_id
 
     async def keep_test(self, test: Mapping[str, Any]) -> None:
         """How it stands with the last test alarm."""
@@ -211,6 +203,18 @@ class Keeper:
     async def close(self) -> None:
         """After what is being committed."""
         await self._disk(self._outbox.close)
+
+    async def _said(self, change: Callable[[float], list[Draft]]) -> list[Draft]:
+        """What came of it, apart from what was due."""
+        told: list[Draft] = []
+
+        def both(now: float) -> list[Draft]:
+            due = self._life.advance(now)
+            told.extend(change(now))
+            return due + told
+
+        await self._decide(both)
+        return told
 
     async def _decide(self, change: Callable[[float], list[Draft]]) -> bool:
         """Whether anything came of it."""

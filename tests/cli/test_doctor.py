@@ -36,6 +36,16 @@ def test_all_is_well(need: Callable[[str], str], tmp_path: Path) -> None:
     assert not (tmp_path / "state").exists()
 
 
+def test_each_of_two_brokers_is_looked_at(need: Callable[[str], str], tmp_path: Path) -> None:
+    with Mosquitto(need("mosquitto"), tmp_path) as broker:
+        path = write_config(tmp_path, broker.port)
+        second = f"  - broker: {{host: localhost, port: {free_port()}, tls: false}}\nalert:"
+        path.write_text(path.read_text().replace("alert:", second))
+        status, found = examined(path)
+    assert (status, found["broker 1 login"]["verdict"], found["broker 2 TCP"]["verdict"]) == (1, "pass", "do")
+    assert found["broker 2 login"]["what"] == "only when broker 2 TCP is well"
+
+
 def test_a_login_that_is_refused(need: Callable[[str], str], tmp_path: Path) -> None:
     with Mosquitto(need("mosquitto"), tmp_path, "allow_anonymous false") as broker:
         status, found = examined(write_config(tmp_path, broker.port))
