@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-bluez campaign check format docs wheel clean
+.PHONY: demo test test-bluez campaign check format docs wheel sbom clean
 
 demo: $(VENV)/demo
 	$(BIN)/falld demo
@@ -44,6 +44,17 @@ $(VENV)/dev: $(VENV)/bin/python pyproject.toml constraints.txt
 
 wheel: $(VENV)/dev
 	$(BIN)/python -m build --wheel
+
+# What a home runs, in an environment that holds nothing else.
+sbom:
+	$(PYTHON) -m venv --clear --without-pip build/home
+	$(PYTHON) -m venv --clear build/sbom
+	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom
+	build/sbom/bin/python -m pip --python build/home/bin/python install --quiet --disable-pip-version-check \
+	    --constraint constraints.txt .
+	mkdir -p dist
+	build/sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	    --output-file dist/falld.cdx.json build/home/bin/python
 
 clean:
 	rm -rf $(VENV) .bluez-vm build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
