@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import steps
 from ledger import read
+from verdict import Verdict
 
 from falld.alert.enduring import EnduringOutbox
 
@@ -34,6 +36,7 @@ class Trial:
         inject: what strace is told to do, and when.
     """
 
+    what: str
     name: str
     calls: tuple[str, ...]
     inject: str
@@ -41,10 +44,6 @@ class Trial:
     @property
     def crashes(self) -> bool:
         return self.inject.startswith("signal")
-
-
-class NotReached(Exception):
-    """The moment did not come."""
 
 
 def run(strace: str, folder: Path, calls: Sequence[str], *options: str) -> subprocess.CompletedProcess[str]:
@@ -68,46 +67,55 @@ def count(strace: str, folder: Path) -> Counter[str]:
 
 def crashes(made: Counter[str]) -> list[Trial]:
     """Before each call; the crash after one is that before the next."""
-    return [Trial(f"crash before call {nth}", CALLS, f"signal=KILL:when={nth}") for nth in range(1, made.total() + 1)]
+    return [
+        Trial("crash", f"crash before call {nth}", CALLS, f"signal=KILL:when={nth}")
+        for nth in range(1, made.total() + 1)
+    ]
 
 
 def failures(made: Counter[str]) -> list[Trial]:
     """From each call on, for ever or for a while."""
     return [
-        Trial(f"{what}, from call {nth} {until}", calls, f"error={error}:when={nth}{end}")
+        Trial(what, f"{what}, from call {nth} {until}", calls, f"error={error}:when={nth}{end}")
         for what, (calls, error) in FAILURES.items()
         for nth in range(1, sum(made[call] for call in calls) + 1)
         for until, end in (("on", "+"), (f"to {nth + PASSING}", f"..{nth + PASSING}"))
     ]
 
 
-def check(strace: str, folder: Path, trial: Trial) -> str | None:
-    """What is wrong after a trial; None: nothing is lost, and who had to be told was told.
+def tried(name: str, strace: str, folder: Path, trials: Sequence[Trial]) -> Verdict:
+    """All of them in one verdict. A run that made fewer calls than were counted, and ended before its moment, counts as
+    one without a fault."""
+    began = time.monotonic()
+    verdict = Verdict(name)
+    for trial in trials:
+        _try(strace, folder, trial, verdict)
+        shutil.rmtree(folder)
+    verdict.took_s = time.monotonic() - began
+    return verdict
 
-    Raises:
-        NotReached: fewer calls were made than when they were counted.
-    """
+
+def _try(strace: str, folder: Path, trial: Trial, verdict: Verdict) -> None:
     done = run(strace, folder, trial.calls, "-e", f"inject={','.join(trial.calls)}:{trial.inject}")
     accepted, hub = _keys(folder / "accepted"), _keys(folder / "hub")
     ended = list(read([folder / "end"]))
-    wrong = None
-    if trial.crashes and ended:
-        shutil.rmtree(folder)
-        raise NotReached(trial.name)
-    if not trial.crashes and (done.returncode or not ended):
-        wrong = f"it ended with {done.returncode}: {done.stderr[-500:]}"
-    elif not trial.crashes and accepted - hub:
-        wrong = "the hub did not get all"
-    elif trial.inject.endswith("+") and ended[0]["fault"] is None:
-        wrong = "nobody was told that the disk fails"
+    verdict.accepted += len(accepted)
+    verdict.alerts += len({alert_id for alert_id, _ in accepted})
+    verdict.faults[trial.what] += not (trial.crashes and ended)
+
+    def wrong(what: str) -> None:
+        verdict.wrong.append(f"{trial.name}: {what}")
+
+    if not trial.crashes:
+        if done.returncode or not ended:
+            wrong(f"it ended with {done.returncode}: {done.stderr[-500:]}")
+        elif trial.inject.endswith("+") and ended[0]["fault"] is None:
+            wrong("nobody was told that the disk fails")
     with closing(EnduringOutbox.open(folder / steps.OUTBOX)) as outbox:
-        lost = accepted - hub - set(outbox.waiting())
-        if lost:
-            wrong = f"lost {sorted(lost)}"
-        elif outbox.fault() is not None:
-            wrong = f"it does not recover: {outbox.fault()}"
-    shutil.rmtree(folder)
-    return wrong
+        lost = accepted - hub - (set(outbox.waiting()) if trial.crashes else set())
+        verdict.lost += [(trial.name, *key) for key in sorted(lost)]
+        if outbox.fault() is not None:
+            wrong(f"it does not recover: {outbox.fault()}")
 
 
 def _keys(path: Path) -> set[Key]:

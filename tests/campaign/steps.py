@@ -36,7 +36,9 @@ async def live(folder: Path) -> None:
         hub.write({"alert_id": row.alert_id, "seq": row.seq})
         await disk(keeper.outbox.ack, row.alert_id, row.seq, ROUTE)
 
-    keeper = await Keeper.open(folder / OUTBOX, raise_after_s=0.0, disk=disk, observer=hear, wake=lambda: None)
+    keeper = await Keeper.open(
+        folder / OUTBOX, raise_after_s=0.0, disk=disk, routes=[ROUTE], observer=hear, wake=lambda: None
+    )
     for n in range(ROUNDS):
         await keeper.help(f"caller{n}", "button")
         await keeper.fall(f"faller{n}", "belt", boottime(), probability=0.9, model="stand-in", why="fell")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from crashpoints import count, crashes, failures, tried
 from fixed import POINTS, Point, crash
 from road import preload
 from seeds import Plan, trial
@@ -30,3 +31,12 @@ def test_deaths_that_overlap(need: Callable[[str], str], tmp_path: Path) -> None
     assert verdict.alerts >= 40
     assert verdict.faults
     assert (verdict.lost, verdict.late, verdict.never_shown, verdict.shown_twice) == ([], [], 0, 0)
+
+
+def test_a_crash_and_a_failure_at_some_steps_of_the_outbox(need: Callable[[str], str], tmp_path: Path) -> None:
+    strace, folder = need("strace"), tmp_path / "steps"
+    made = count(strace, folder)
+    for kind in (crashes(made), failures(made)):
+        verdict = tried("", strace, folder, kind[:: len(kind) // 3])
+        assert verdict.alerts > 5
+        assert (verdict.lost, verdict.wrong) == ([], [])

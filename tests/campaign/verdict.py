@@ -86,6 +86,8 @@ class Verdict:
     delays: Sequence[float] = ()
     """Seconds from each alert's commit to the first line that showed it, in order."""
     took_s: float = 0.0
+    wrong: list[str] = field(default_factory=list)
+    """Anything else, in words."""
 
     def percentile(self, p: float) -> float:
         return self.delays[min(int(len(self.delays) * p), len(self.delays) - 1)] if self.delays else float("nan")

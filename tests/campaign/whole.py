@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import clocksteps
 import controls
+import crashpoints
 from fixed import POINTS, crash
 from fulldisks import full
 from network import troubled
@@ -51,6 +52,7 @@ class Setting:
     trouble_seeds: int
     disk_seeds: int
     clock_seeds: int
+    failure_stride: int
 
 
 @dataclass
@@ -65,7 +67,7 @@ class Outcome:
         v = self.verdict
         if self.control:
             return bool(v.lost)
-        return not (v.lost or v.late or v.never_shown or v.never_sounded or v.shown_twice)
+        return not (v.lost or v.late or v.wrong or v.never_shown or v.never_sounded or v.shown_twice)
 
 
 def worst_moments(setting: Setting) -> Iterator[Outcome]:
@@ -130,9 +132,23 @@ def full_disks(setting: Setting) -> Iterator[Outcome]:
         shutil.rmtree(folder)
 
 
+def outbox_steps(setting: Setting) -> Iterator[Outcome]:
+    """A crash before and after each call that the outbox makes on its file; a disk that fails from a call on."""
+    strace = shutil.which("strace")
+    if strace is None:
+        say("not run: install the package strace")
+        return
+    folder = setting.folder / "steps"
+    made = crashpoints.count(strace, folder)
+    yield Outcome(crashpoints.tried("each call", strace, folder, crashpoints.crashes(made)))
+    some = crashpoints.failures(made)[:: setting.failure_stride]
+    yield Outcome(crashpoints.tried(f"a failure at each {setting.failure_stride}th", strace, folder, some))
+
+
 PARTS: dict[str, Callable[[Setting], Iterable[Outcome]]] = {
     "worst moments": worst_moments,
     "overlapping deaths": overlapping_deaths,
+    "outbox steps": outbox_steps,
     "troubles": troubles,
     "full disks": full_disks,
     "clock steps": clock_steps,
@@ -147,6 +163,7 @@ def main() -> int:
     parser.add_argument("--trouble-seeds", type=int, default=8, metavar="N", help="Of networks and brokers.")
     parser.add_argument("--disk-seeds", type=int, default=3, metavar="N", help="Of full disks.")
     parser.add_argument("--clock-seeds", type=int, default=3, metavar="N", help="Of clock steps.")
+    parser.add_argument("--failure-stride", type=int, default=5, metavar="N", help="Fail at each Nth call alone.")
     parser.add_argument("--only", default="", metavar="PART,...", help=f"Of {', '.join(PARTS)}.")
     options = parser.parse_args()
     mosquitto = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -176,7 +193,7 @@ def main() -> int:
 
 def verdict_of(outcome: Outcome) -> str:
     v = outcome.verdict
-    return "" if outcome.well else f"  FAILED {[*v.lost[:3], *v.late[:3]]}"
+    return "" if outcome.well else f"  FAILED {[*v.lost[:3], *v.late[:3], *v.wrong[:3]]}"
 
 
 def summary(outcomes: list[Outcome]) -> str:
