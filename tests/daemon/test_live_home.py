@@ -87,7 +87,7 @@ async def test_a_fall_of_a_strap_ends_as_an_alert_in_the_hubs_store(broker: Mosq
 async def test_wearables_of_one_home_on_two_adapters(broker: Mosquitto, tmp_path: Path) -> None:
     straps = PolarStrap(STRAP), PolarStrap("A0:9E:1A:0A:1B:2D", "Polar H10 99999999")
     wearables = [{"address": strap.address, "adapter": f"hci{i}", "id": f"s{i}"} for i, strap in enumerate(straps)]
-    home = Listening(settings(tmp_path, broker.port, wearables), Scripted())
+    home = Listening(settings(tmp_path, broker.port, wearables), Scripted(), Scripted())
     async with bluetooth("hci0", "hci1") as bluez:
         for i, strap in enumerate(straps):
             bluez.add(strap, f"hci{i}")
