@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-bluez campaign check format docs wheel sbom clean
+.PHONY: demo test test-bluez campaign benchmark check format docs wheel sbom clean
 
 demo: $(VENV)/demo
 	$(BIN)/falld demo
@@ -17,6 +17,11 @@ test-bluez: $(VENV)/bin/python
 
 campaign: $(VENV)/dev
 	$(BIN)/python tests/campaign/whole.py
+
+# Each alone: .venv/bin/python benchmarks/replay.py [--quick] [--json]
+benchmark: $(VENV)/benchmark
+	for each in live daemon latency replay memory; do $(BIN)/python benchmarks/$$each.py && echo || exit; done
+	$(BIN)/python -m pytest benchmarks
 
 check: $(VENV)/dev
 	$(BIN)/ruff check
@@ -41,6 +46,10 @@ $(VENV)/demo: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[dev]'
 	touch $@ $(VENV)/demo
+
+$(VENV)/benchmark: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[benchmark]'
+	touch $@ $(VENV)/dev $(VENV)/demo
 
 wheel: $(VENV)/dev
 	$(BIN)/python -m build --wheel
