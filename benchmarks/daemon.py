@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 import tempfile
 import time
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live import HZ, Strap, cpu_s, home, worn
-from measure import ONE_THREAD, ROOT, Figure, Report, installed, interleaved, program, run
+from measure import ROOT, Figure, Report, environment, installed, interleaved, program, run
 
 from falld.samples.block import Block
 from falld.samples.csvfile import write_csv
@@ -141,9 +140,8 @@ async def start(config: Path) -> tuple[float, float]:
 
 
 async def spawn(config: Path) -> asyncio.subprocess.Process:
-    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT)}
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "falld", "run", "--config", config, stderr=asyncio.subprocess.PIPE, env=environment
+        sys.executable, "-m", "falld", "run", "--config", config, stderr=asyncio.subprocess.PIPE, env=environment()
     )
 
 

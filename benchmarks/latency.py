@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import paho.mqtt.client as mqtt
-from measure import ROOT, Figure, Report, installed, program
+from measure import ROOT, Figure, Report, environment, installed, program
 from paho.mqtt.enums import CallbackAPIVersion
 from traces import samples_of
 
@@ -196,9 +196,8 @@ def hub(folder: Path, port: int, ca: Path) -> Iterator[None]:
     """`falld hub` with a store on the same disk."""
     command = [sys.executable, "-m", "falld", "hub", "--broker", f"mqtts://127.0.0.1:{port}"]
     command += ["--ca-file", str(ca), "--store", str(folder / "hub.db")]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     said = (folder / "hub.log").open("w+")
-    with said, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, env=environment) as process:
+    with said, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, env=environment()) as process:
         try:
             give_up = time.monotonic() + WAIT_S
             while "connected" not in (folder / "hub.log").read_text(encoding="utf-8"):

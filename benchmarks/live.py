@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from measure import ONE_THREAD, ROOT, Figure, Report, installed, interleaved, program
+from measure import ROOT, Figure, Report, environment, installed, interleaved, program
 from traces import samples_of
 
 from falld.detect.bundle import Bundle
@@ -224,10 +224,9 @@ def home(folder: Path, port: int, straps: list[Strap]) -> dict[str, Any]:
 @asynccontextmanager
 async def daemon(config: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """`counting.py` with a configuration; killed at the end if it still runs."""
-    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT)}
     program = Path(__file__).with_name("counting.py")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, program, config, stdout=asyncio.subprocess.PIPE, env=environment
+        sys.executable, program, config, stdout=asyncio.subprocess.PIPE, env=environment()
     )
     try:
         yield process

@@ -50,9 +50,7 @@ def replay(few: Path, archive: Path, folder: Path, samples: int) -> tuple[list[F
     figures = [
         Figure(f"replay's peak, {little} samples", start.peak_mb, "MB", "what its start takes"),
         Figure(f"replay's peak, {much / 1e6:.1f} million samples", often.peak_mb, "MB", f"{often.cpu_s:.0f} s"),
-        Figure(
-            "the same above its start, in decoded row groups", above, most=GROUPS
-        ),
+        Figure("the same above its start, in decoded row groups", above, most=GROUPS),
         Figure("floor's peak, the same archive", read.peak_mb, "MB", f"{read.cpu_s:.0f} s"),
         Figure("replay / floor, the same archive", often.cpu_s / read.cpu_s, beside="once"),
     ]
