@@ -72,9 +72,7 @@ Name = Annotated[str, Field(min_length=1, max_length=64)]
 class Message(BaseModel):
     """What all messages have in common."""
 
-    model_config = ConfigDict(
-        extra="ignore", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, allow_inf_nan=False)
     max_bytes: ClassVar[int] = 4 * KIB
 
     def payload(self) -> bytes:

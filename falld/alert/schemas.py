@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from falld.alert import wire
+from falld.described import json_schema
 
 FOLDER = Path(__file__).resolve().parent / "schema"
 MESSAGES: dict[str, type[wire.Message]] = {
@@ -33,7 +34,7 @@ def _schema(name: str, model: type[wire.Message]) -> str:
         "$id": f"urn:falld:v1:{name}",
         "$comment": f"at most {model.max_bytes} bytes; unknown fields are ignored",
     }
-    return json.dumps(head | model.model_json_schema(), indent=2) + "\n"
+    return json.dumps(head | json_schema(model), indent=2) + "\n"
 
 
 def write(folder: Path = FOLDER) -> None:

@@ -92,9 +92,7 @@ Entries = (BeforeValidator(entries), Field(json_schema_extra={"minItems": 1}))
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 def is_loopback(host: str) -> bool:

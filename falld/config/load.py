@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from falld import described
 from falld.config.schema import Config
 from falld.errors import FalldError
 
@@ -120,7 +121,7 @@ def parse(text: str, path: Path) -> Config:
 
 def json_schema() -> dict[str, Any]:
     """The file's schema, for editors."""
-    return Config.model_json_schema() | {"title": "falld configuration"}
+    return described.json_schema(Config) | {"title": "falld configuration"}
 
 
 def _compose(text: str, path: Path) -> yaml.Node:
