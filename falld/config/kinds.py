@@ -92,7 +92,10 @@ Entries = (BeforeValidator(entries), Field(json_schema_extra={"minItems": 1}))
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+    """What all parts have in common. The file's own validator is built when it is first used, and those of its parts,
+    which nobody uses alone, never."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, defer_build=True)
 
 
 def is_loopback(host: str) -> bool:
