@@ -77,3 +77,9 @@ def test_what_others_say_begins_no_line_in_the_log(capfd: pytest.CaptureFixture[
     capfd.readouterr()
     logging.getLogger("falld").warning("seen, by %s", "anna\nERROR falld: \x1b[2Jall is lost\u2028")
     assert capfd.readouterr().err == "WARNING falld: seen, by anna?ERROR falld: ?[2Jall is lost?\n"
+
+
+def test_garbage_is_looked_for_again_once_a_verb_was_imported() -> None:
+    code = "import gc; from falld.cli import Verbs, main; main.get_command(None, 'run')\nassert gc.isenabled()\n"
+    code += "assert gc.get_freeze_count() > 50_000"
+    subprocess.run([sys.executable, "-c", code], check=True)
