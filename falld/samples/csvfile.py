@@ -22,8 +22,8 @@ from falld.samples.recording import Meta, RecordingError
 
 COLUMNS = ("time_s", "x_g", "y_g", "z_g")
 SUFFIXES = (".csv", ".csv.gz")
-CHUNK_BYTES = 1 << 20
-"""About 28,000 rows of 37 bytes: large enough for the parser to run at full speed, some 10 MB while it is parsed."""
+CHUNK_BYTES = 1 << 17
+"""About 3,500 rows of 37 bytes: the parser runs at full speed, and some 1.3 MB are held while it does."""
 ROW_BYTES = {".csv": 37, ".csv.gz": 12}
 """About, as falld writes them."""
 MAX_LINE_BYTES = 1 << 16
@@ -65,6 +65,7 @@ class CsvRecording:
         table = _Table(self.source)
         for lines in _chunks(self._path, table):
             rows = table.parse(lines)
+            del lines  # several times the samples in size, and the next ones may be asked for minutes later
             if len(rows):
                 yield Block(rows[:, 0].copy(), rows[:, 1:].astype(np.float32))
         if not table.rows:

@@ -385,3 +385,17 @@ def test_a_recording_can_be_given_to_another_process(
     (tmp_path / name).unlink()
     with pytest.raises(RecordingError, match="cannot be read"):
         other.digest()
+
+
+def test_what_was_read_is_not_held_while_nobody_asks_for_more(tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    rows_of_text = (f"{i / 50:.6f},0.123456,0.234567,0.987654\n" for i in range(20_000))
+    path.write_text("time_s,x_g,y_g,z_g\n" + "".join(rows_of_text))
+    blocks = CsvRecording(path).blocks()
+    tracemalloc.start()
+    try:
+        rows = len(next(blocks))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < rows * 100 + csvfile.CHUNK_BYTES
