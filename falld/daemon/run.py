@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from falld.config.schema import Config
+from falld.daemon import heap
 from falld.daemon.heard import Heard, Observer, nobody
 from falld.daemon.home import Home
 from falld.daemon.memory import Memory
@@ -34,8 +35,10 @@ async def run(config: Config, *, config_fault: FalldError | None = None, observe
     Raises:
         FalldError: it cannot begin, or the disk does not do its part any more.
     """
+    heap.share()
     bundle = await asyncio.to_thread(Bundle.load, config.detector.bundle or shipped_bundle())
     shadow = None if config.detector.shadow is None else await _shadow(config.detector.shadow)
+    heap.trim()
 
     wanted = config.detector.candidates
     near_misses = config.clips.send and config.clips.near_misses_a_day > 0
