@@ -112,7 +112,9 @@ class Route:
             attempt=row.attempt + 1,
             result=result.name,
         )
-        if self.publisher.in_vain:
+        if (
+            self.publisher.in_vain and row.attempt == 0
+        ):  # once a message: it hurries the other route, which may back off
             self._changed()
 
     def _acked(self, ack: Ack) -> None:
