@@ -24,8 +24,9 @@ from falld.detect.events import Event
 from falld.resources import recordings_dir
 from falld.samples.block import Block
 
-WEARERS = 64
-"""Of a home; who has an open alert calls or falls again into it."""
+WEARERS, FEW, OF_FEW = 1000, 8, 0.25
+"""Of a home. Most falls and calls are of somebody who has no open alert; so many come from a few wearers, who fall and
+call again into what is open."""
 RAISE_AFTER_S = 1.0
 
 
@@ -139,7 +140,8 @@ class Restless(Home):
     async def _live(self) -> None:
         await self._begun.wait()
         while len(self._alerts) < self._order.alerts:
-            await self._happen(f"w{self._random.randrange(WEARERS)}")
+            among = FEW if self._random.random() < OF_FEW else WEARERS
+            await self._happen(f"w{self._random.randrange(among)}")
             await asyncio.sleep(self._random.expovariate(1 / self._order.apart_s))
 
     async def _happen(self, wearer: str) -> None:

@@ -100,6 +100,27 @@ async def test_every_copy_is_acknowledged_and_one_is_kept(bench: Bench) -> None:
     assert bench.words == [("suspected", False)]
 
 
+async def test_all_that_a_home_ever_sent_ten_times_over_makes_one_incident_of_each(bench: Bench) -> None:
+    lives = [("suspected", "raised"), ("suspected", "cancelled"), ("suspected", "raised", "note", "recovered")]
+    sent = [
+        an_alert(seq, state, alert_id=alert_id)
+        for alert_id, life in ((uuid7(), life) for life in lives)
+        for seq, state in enumerate(life, start=1)
+    ]
+    async with bench.connected():
+        for alert in sent:
+            await bench.send(alert)
+        await until(lambda: len(bench.acks) == len(sent))
+        shown, kept = list(bench.shown), await bench.call(bench.store.entries)
+        for attempt in range(2, 12):
+            for alert in sent:
+                await bench.send(alert.model_copy(update={"attempt": attempt, "late": True}))
+        await until(lambda: len(bench.acks) == 11 * len(sent))
+        assert bench.shown == shown
+        assert await bench.call(bench.store.entries) == kept
+        assert len(kept) == len(lives)
+
+
 async def test_a_life_is_shown_as_it_goes(bench: Bench) -> None:
     async with bench.connected():
         for alert in (an_alert(1), an_alert(2, "raised"), an_alert(3, "note", falls=2), an_alert(4, "cancelled")):
