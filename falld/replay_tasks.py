@@ -11,8 +11,7 @@ from falld.detect.gate import Finding
 from falld.detect.stretch import Stretch, findings
 from falld.errors import FalldError
 from falld.replay import Line, Replay
-from falld.samples.recording import Filed, RecordingError
-from falld.samples.survey import name_of
+from falld.tasks.batches import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +41,23 @@ class Settings:
         Raises:
             FalldError: it is not there, or another one.
         """
-        return _loaded(self.bundle, self.sums)
+        return same_bundle(self.bundle, self.sums)
 
 
-@lru_cache(maxsize=2)
-def _loaded(folder: str, sums: str) -> Bundle:
+@lru_cache(maxsize=4)
+def same_bundle(folder: str, sums: str) -> Bundle:
+    """The bundle that another process means.
+
+    Args:
+        folder: where it is, absolute.
+        sums: the checksums of its files.
+
+    Raises:
+        FalldError: it is not there, or another one.
+    """
     bundle = Bundle.load(Path(folder))
     if (Path(folder) / SUMS).read_text("ascii") != sums:
-        raise FalldError(folder, "is another bundle than the one to be replayed", "put the same one there")
+        raise FalldError(folder, "is another bundle than the one that was meant", "put the same one there")
     return bundle
 
 
@@ -59,20 +67,6 @@ class Told:
 
     lines: list[Line]
     warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Recordings of which something is to be said."""
-
-    settings: Settings
-    recordings: list[Filed]
-    digests: list[str]
-
-    def __str__(self) -> str:
-        first, last = self.recordings[0], self.recordings[-1]
-        name = name_of(first.source, first.number)
-        return name if first is last else f"{name} to {name_of(last.source, last.number)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +82,15 @@ class Part:
         return self.name
 
 
-def tell_batch(batch: Batch) -> list[Told]:
+def tell_batch(batch: Batch[Settings]) -> list[Told]:
     """What is said of each recording of a batch.
 
     Raises:
         FalldError: the recordings are not here, or others are; the bundle likewise.
     """
-    replay = Replay(batch.settings.loaded(), batch.settings.placement, batch.settings.candidates)
+    replay = Replay(batch.how.loaded(), batch.how.placement, batch.how.candidates)
     told = []
-    for recording, digest in zip(batch.recordings, batch.digests, strict=True):
-        _check(recording, digest)
+    for recording in batch.checked():
         lines = list(replay.lines(recording))
         told.append(Told(lines, replay.warnings))
     return told
@@ -110,14 +103,3 @@ def find_part(part: Part) -> list[Finding]:
         FalldError: the bundle is not here.
     """
     return findings(part.stretch, part.settings.loaded(), part.placement)
-
-
-def _check(recording: Filed, digest: str) -> None:
-    """That the file is the one that was meant."""
-    remedy = "let all workers see the same files at the same paths, and leave these as they are meanwhile"
-    try:
-        found = recording.digest()
-    except RecordingError as error:
-        raise FalldError(error.where, error.what, remedy) from None
-    if found != digest:
-        raise FalldError(recording.source, "is another file than the one to be replayed", remedy)

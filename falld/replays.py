@@ -16,21 +16,18 @@ from falld.detect.learnt import Learnt
 from falld.detect.stretch import stretches
 from falld.detect.window import GRID_HZ
 from falld.replay import Replay, tell, unusable
-from falld.replay_tasks import Batch, Part, Settings, Told, find_part, tell_batch
+from falld.replay_tasks import Part, Settings, Told, find_part, tell_batch
 from falld.samples.recording import Filed, RecordingError, Unusable
 from falld.samples.survey import Survey, name_of
 from falld.tasks import fingerprint
+from falld.tasks.batches import BATCH_ROWS, Batch, start, weight
 from falld.tasks.cache import Cache
 from falld.tasks.executor import Executor, Known, Lost, Promise, in_order
 
-BATCH_ROWS = 1 << 18
-"""Samples of small recordings that are given away together: 0.2 s of work, a hundred times what giving away costs."""
 LONG_ROWS = 1 << 21
 """A recording with more goes in stretches: 5.8 h at 100 Hz, some seconds that nobody else could help with."""
 STRETCH_POINTS = round(1800 * GRID_HZ)
 """Half an hour: 1.8 MB to give away, 0.1 s of work."""
-_LEAST_ROWS = 2000
-"""What opening a recording costs, in samples."""
 
 Said = list[tuple[Filed | Unusable, Told]]
 
@@ -80,16 +77,16 @@ class Replays:
 
     def _promises(self, recordings: Iterable[Filed | Unusable]) -> Iterator[Promise[Said]]:
         batch: list[_Entry] = []
-        weight = 0
+        rows = 0
         for recording in recordings:
             entry = self._entry(recording)
             is_long = entry.told is None and entry.rows > self._long_rows
             if not is_long:
                 batch.append(entry)
-                weight += 0 if entry.told is not None else max(entry.rows, _LEAST_ROWS)
-            if is_long or weight >= BATCH_ROWS:
+                rows += entry.weight
+            if is_long or rows >= BATCH_ROWS:
                 yield self._started(batch)
-                batch, weight = [], 0
+                batch, rows = [], 0
             if is_long:
                 yield from self._in_stretches(entry)
         yield self._started(batch)
@@ -111,11 +108,9 @@ class Replays:
         missing = [entry for entry in entries if entry.told is None]
         if not missing:
             return Known([entry.said() for entry in entries])
-        return _Batched(self, entries, missing, self._start(missing))
-
-    def _start(self, entries: list[_Entry]) -> Promise[list[Told]]:
-        recordings = [entry.recording for entry in entries if not isinstance(entry.recording, Unusable)]
-        return self._executor.start(tell_batch, Batch(self._settings, recordings, [entry.digest for entry in entries]))
+        recordings = [entry.recording for entry in missing if not isinstance(entry.recording, Unusable)]
+        batch = Batch(self._settings, recordings, [entry.digest for entry in missing])
+        return _Batched(self, entries, missing, start(self._executor, tell_batch, batch))
 
     def _in_stretches(self, entry: _Entry) -> Iterator[Promise[Said]]:
         recording = entry.recording
@@ -123,7 +118,8 @@ class Replays:
         try:
             judged = self._replay.judged(recording)
         except RecordingError as error:
-            yield Known([(recording, Told([unusable(recording, error)]))])
+            self.settle(entry, Told([unusable(recording, error)]))
+            yield Known([entry.said()])
             return
         placement = self._settings.placement or recording.meta.placement
         judge = Judge(self._settings.loaded(), placement, candidates=self._settings.candidates, learnt=Learnt())
@@ -132,14 +128,6 @@ class Replays:
         for stretch in stretches(judged.clock, recording.blocks(), self._points):
             part = self._executor.start(find_part, Part(self._settings, name, placement, stretch))
             yield _Stretched(course, part, None if stretch.end is None else stretch.filled)
-
-    def alone(self, entries: list[_Entry]) -> Iterator[Told | Lost]:
-        """Each by itself, where all together were lost."""
-        for started in [self._start([entry]) for entry in entries]:
-            try:
-                yield started.result()[0]
-            except Lost as error:
-                yield error
 
     def settle(self, entry: _Entry, told: Told | Lost) -> None:
         """This is said of a recording."""
@@ -160,6 +148,11 @@ class _Entry:
     key: str = ""
     told: Told | None = None
 
+    @property
+    def weight(self) -> int:
+        """What it costs to say something of it."""
+        return 0 if self.told is not None or isinstance(self.recording, Unusable) else weight(self.recording)
+
     def said(self) -> tuple[Filed | Unusable, Told]:
         assert self.told is not None
         return self.recording, self.told
@@ -170,15 +163,10 @@ class _Batched:
     replays: Replays
     entries: list[_Entry]
     missing: list[_Entry]
-    promise: Promise[list[Told]]
+    promise: Promise[list[Told | Lost]]
 
     def result(self) -> Said:
-        told: Iterable[Told | Lost]
-        try:
-            told = self.promise.result()
-        except Lost as error:
-            told = [error] if len(self.missing) == 1 else self.replays.alone(self.missing)
-        for entry, one in zip(self.missing, told, strict=True):
+        for entry, one in zip(self.missing, self.promise.result(), strict=True):
             self.replays.settle(entry, one)
         return [entry.said() for entry in self.entries]
 

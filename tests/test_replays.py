@@ -16,7 +16,7 @@ import pytest
 from falld.detect.bundle import Bundle
 from falld.errors import FalldError
 from falld.replay import Replay
-from falld.replay_tasks import Batch, Part, Settings, Told, tell_batch
+from falld.replay_tasks import Part, Settings, Told, tell_batch
 from falld.replays import Replays
 from falld.resources import recordings_dir, shipped_bundle
 from falld.samples.archive_writer import ArchiveWriter
@@ -24,6 +24,7 @@ from falld.samples.block import Block
 from falld.samples.catalogue import open_paths
 from falld.samples.csvfile import CsvRecording, write_csv
 from falld.samples.recording import Meta
+from falld.tasks.batches import Batch
 from falld.tasks.cache import Cache
 from falld.tasks.executor import Executor, Here, Known, Lost, Promise, executor
 
@@ -192,7 +193,7 @@ def test_an_interrupted_run_goes_on_where_it_was(
     assert replays.computed == len(alone) - 2 - 3
 
 
-def deadly(batch: Batch) -> list[Told]:
+def deadly(batch: Batch[Settings]) -> list[Told]:
     """As `tell_batch`, but one recording ends its worker."""
     if any(recording.number == 2 for recording in batch.recordings):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -247,10 +248,10 @@ def test_a_file_that_a_worker_sees_otherwise_is_refused(folder: Path, tmp_path: 
     batch = Batch(SETTINGS, [recording], [recording.digest()])
     assert str(batch) == str(path)
     path.write_bytes(path.read_bytes() + b"more")
-    with pytest.raises(FalldError, match="is another file than the one to be replayed; let all workers see the same"):
+    with pytest.raises(FalldError, match="is another file than the one that was meant; let all workers see the same"):
         tell_batch(batch)
     path.unlink()
     with pytest.raises(FalldError, match="cannot be read: No such file or directory; let all workers see the same"):
         tell_batch(batch)
     with pytest.raises(FalldError, match="is another bundle"):
-        tell_batch(replace(batch, settings=replace(SETTINGS, sums="others")))
+        tell_batch(replace(batch, how=replace(SETTINGS, sums="others")))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from falld.cli.options import several
 from falld.errors import FalldError
 from falld.samples.atomic import replacing
 
@@ -42,14 +43,7 @@ BUNDLE = "bundle"
     help="Only these: `dataset` leaves data sets with falls out, `wearer` long ones without, `person` people.",
 )
 @click.option("--only", multiple=True, metavar="NAME", help="Only this data set; may be given again.")
-@click.option(
-    "--cache",
-    "cache_path",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="FOLDER",
-    help="Keep what methods find and what fits give there, and go on from it.",
-)
-@click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1, help="Processes that fit at once.")
+@several("what methods find and what fits give", " Fits stay on this machine.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Everything, as JSON.")
 @click.option(
     "--markdown",
@@ -63,8 +57,9 @@ def command(
     methods: str | None,
     folds: str | None,
     only: tuple[str, ...],
-    cache_path: Path | None,
-    workers: int,
+    workers: int | None,
+    scheduler: str | None,
+    work: Path | None,
     json_path: Path | None,
     markdown: Path | None,
     plots: Path | None,
@@ -80,6 +75,7 @@ def command(
     from falld.learn.benchmark.plots import load_pyplot, plot
     from falld.learn.benchmark.report import FOLDS, benchmark
     from falld.tasks.cache import Cache
+    from falld.tasks.executor import executor
 
     if plots is not None:
         load_pyplot()
@@ -92,7 +88,9 @@ def command(
     def progress(line: str) -> None:
         click.echo(line, err=True)
 
-    report = benchmark(paths, chosen, progress, only=only, kinds=kinds, cache=Cache(cache_path), workers=workers)
+    fits = workers or os.cpu_count() or 1
+    who = executor(workers, scheduler)
+    report = benchmark(paths, chosen, progress, only=only, kinds=kinds, cache=Cache(work), workers=fits, who=who)
     click.echo(report.text())
     if json_path is not None:
         with replacing(json_path) as file:
@@ -125,5 +123,6 @@ def _bundles(folders: tuple[Path, ...]) -> list[Shipped]:
     from falld.resources import shipped_bundle
 
     return [
-        Shipped(Bundle.load(folder), (folder / SUMS).read_text("ascii")) for folder in folders or (shipped_bundle(),)
+        Shipped(Bundle.load(folder), (folder / SUMS).read_text("ascii"), str(folder.absolute()))
+        for folder in folders or (shipped_bundle(),)
     ]

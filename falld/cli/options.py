@@ -37,22 +37,24 @@ def config_file(words: str, **how: Any) -> Callable[[Command], Command]:
     return click.option("-c", "--config", "path", type=kind, metavar="FILE", help=words, **how)
 
 
-def several(kept: str) -> Callable[[Command], Command]:
+def several(kept: str, more: str = "") -> Callable[[Command], Command]:
     """`--workers`, `--scheduler` and `--work`.
 
     Args:
         kept: what is kept in the last one's folder.
+        more: to be said of a scheduler.
     """
     folder = click.Path(file_okay=False, path_type=Path)
+    words = f"Keep {kept} there, and go on from it."
 
     def add(command: Command) -> Command:
         for option in (
-            click.option("--work", type=folder, metavar="FOLDER", help=f"Keep {kept} there, and go on from it."),
+            click.option("--work", type=folder, metavar="FOLDER", help=words),
             click.option(
                 "--scheduler",
                 metavar="ADDRESS",
                 help="Compute on the workers of this Dask scheduler, e.g. tcp://host:8786. They see all files at the"
-                " same absolute paths and have the same falld and libraries.",
+                " same absolute paths and have the same falld and libraries." + more,
             ),
             click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Compute in so many processes."),
         ):

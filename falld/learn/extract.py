@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -12,12 +12,15 @@ from falld.detect.gate import Candidates, End
 from falld.detect.scout import Scout
 from falld.detect.walk import Looks
 from falld.detect.watch import WAIT, stance, walks
+from falld.detect.window import POST, PRE
 from falld.errors import FalldError
 from falld.learn.groups import person
 from falld.learn.truth import Truth, teaches, truth
 from falld.samples.catalogue import open_paths
-from falld.samples.recording import Meta, Recording, RecordingError, Unusable
+from falld.samples.recording import Filed, Meta, Recording, RecordingError, Unusable
 from falld.samples.survey import Survey, survey
+from falld.tasks.batches import Batch, grouped, start
+from falld.tasks.executor import Executor, Here, Known, Promise, in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,11 @@ def _as_it_is(recording: Recording) -> Recording:
     return recording
 
 
+Alter = Callable[[Recording], Recording]
+
+
 def extract(
-    paths: Iterable[str], progress: Callable[[str], None], alter: Callable[[Recording], Recording] = _as_it_is
+    paths: Iterable[str], progress: Callable[[str], None], alter: Alter = _as_it_is, who: Executor | None = None
 ) -> Table:
     """Every candidate of every usable recording.
 
@@ -91,50 +97,115 @@ def extract(
         paths: archives or folders of them.
         progress: told a line for each archive.
         alter: what to take instead of a recording.
+        who: looks at the recordings; None: this process.
 
     Raises:
         FalldError: there is none.
     """
     paths = list(paths)
+    who = who or Here()
     trials: list[Trial] = []
-    rows: list[tuple[int, float, float, int, bool, float]] = []
-    windows: list[npt.NDArray[np.float32]] = []
-    for path in paths:
-        before = len(trials), len(rows)
-        for one in open_paths([path]):
-            if isinstance(one, Unusable):
-                progress(f"left out: {one.error}")
+    number: list[int] = []
+    parts: list[_Extracted] = []
+    before = 0, 0
+    for found in in_order(_promises(paths, alter, who), who.ahead):
+        if isinstance(found, _End):
+            progress(f"{found.path}: {len(trials) - before[0]} recordings, {len(number) - before[1]} candidates")
+            before = len(trials), len(number)
+            continue
+        for one in found:
+            if isinstance(one, FalldError):
+                progress(f"left out: {one}")
                 continue
-            try:
-                recording = alter(one)
-                judged = survey(recording)
-            except RecordingError as error:
-                progress(f"left out: {error}")
-                continue
-            clock = judged.clock
-            trials.append(trial_of(recording, judged))
-            found = trials[-1].truth
-            scout = Scout(clock)
-            for item, walk_t in _followed(scout, recording):
-                windows.append(item.windows.acc)
-                for impact_t, t, walked in zip(item.impact_t.tolist(), item.t.tolist(), walk_t, strict=True):
-                    whole = teaches(found, impact_t, incomplete=item.incomplete, clock=clock.kind)
-                    label = found.label(impact_t) if whole else -1
-                    rows.append((len(trials) - 1, impact_t, t, label, found.hit(impact_t, t), walked))
-        progress(f"{path}: {len(trials) - before[0]} recordings, {len(rows) - before[1]} candidates")
-    if not rows:
+            number += [len(trials)] * len(one.t)
+            trials.append(one.trial)
+            parts.append(one)
+    if not number:
         what = "no impact in any usable recording"
         raise FalldError(", ".join(paths) or "no archive", what, "name archives with falls and other activities")
-    columns = list(zip(*rows, strict=True))
-    return Table(
-        trials,
-        np.array(columns[0], np.int64),
-        np.array(columns[1]),
-        np.array(columns[2]),
+    columns = {
+        each.name: np.concatenate([getattr(part, each.name) for part in parts])
+        for each in fields(Table)
+        if each.name not in ("trials", "trial")
+    }
+    return Table(trials, np.array(number, np.int64), **columns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Extracted:
+    """The candidates of one recording, as a table has them."""
+
+    trial: Trial
+    impact_t: npt.NDArray[np.float64]
+    t: npt.NDArray[np.float64]
+    acc: npt.NDArray[np.float32]
+    label: npt.NDArray[np.int64]
+    hit: npt.NDArray[np.bool_]
+    walk_t: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    path: str
+
+
+def _promises(
+    paths: Sequence[str], alter: Alter, who: Executor
+) -> Iterator[Promise[_End | Sequence[_Extracted | FalldError]]]:
+    """Of each path what was found in its recordings, and then its end."""
+    for path in paths:
+        for group in grouped(open_paths([path])):
+            yield from _started(group, alter, who)
+        yield Known(_End(path))
+
+
+def _started(
+    group: list[Filed | Unusable], alter: Alter, who: Executor
+) -> Iterator[Promise[Sequence[_Extracted | FalldError]]]:
+    batch: Batch[Alter] = Batch(alter, [], [])
+    for one in group:
+        try:
+            if isinstance(one, Unusable):
+                raise one.error
+            batch.digests.append(one.digest())
+            batch.recordings.append(one)
+        except RecordingError as error:
+            yield Known([error])
+    if batch.recordings:
+        yield start(who, extract_batch, batch)
+
+
+def extract_batch(batch: Batch[Alter]) -> list[_Extracted | FalldError]:
+    """What is found in each recording, or why it is left out."""
+    found: list[_Extracted | FalldError] = []
+    for one in batch.checked():
+        try:
+            found.append(_extracted(batch.how(one)))
+        except RecordingError as error:
+            found.append(error)
+    return found
+
+
+def _extracted(recording: Recording) -> _Extracted:
+    judged = survey(recording)
+    trial = trial_of(recording, judged)
+    truth, clock = trial.truth, judged.clock
+    rows: list[tuple[float, float, int, bool, float]] = []
+    windows = [np.empty((0, PRE + 1 + POST, 3), np.float32)]
+    for item, walk_t in _followed(Scout(clock), recording):
+        windows.append(item.windows.acc)
+        for impact_t, t, walked in zip(item.impact_t.tolist(), item.t.tolist(), walk_t, strict=True):
+            whole = teaches(truth, impact_t, incomplete=item.incomplete, clock=clock.kind)
+            rows.append((impact_t, t, truth.label(impact_t) if whole else -1, truth.hit(impact_t, t), walked))
+    impact_ts, ts, labels, hits, walks_ts = zip(*rows, strict=True) if rows else ((), (), (), (), ())
+    return _Extracted(
+        trial,
+        np.array(impact_ts, np.float64),
+        np.array(ts, np.float64),
         np.concatenate(windows),
-        np.array(columns[3], np.int64),
-        np.array(columns[4], bool),
-        np.array(columns[5]),
+        np.array(labels, np.int64),
+        np.array(hits, bool),
+        np.array(walks_ts, np.float64),
     )
 
 

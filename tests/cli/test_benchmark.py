@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from dask_clusters import dask_cluster
 
 from falld.cli import main
+from falld.cli.benchmark import BUNDLE
 from falld.resources import shipped_bundle
 from falld.samples.archive_writer import ArchiveWriter
 from falld.simulate.recording import simulate
@@ -106,13 +108,14 @@ def test_methods_can_be_chosen_and_twice_is_the_same(archive: str) -> None:
 def test_a_page_gets_the_tables_of_the_folds_asked_for(archive: str, tmp_path: Path) -> None:
     page, cache = tmp_path / "page.md", tmp_path / "kept"
     args = (archive, "--methods", "published", "--folds", "dataset", "--workers", "1")
-    args = (*args, "--cache", str(cache), "--markdown", str(page))
+    args = (*args, "--work", str(cache), "--markdown", str(page))
     assert run(*args).exit_code == 0
     text = page.read_text()
     assert "<!-- table equal -->\n\n| method | at | judged | falls | 0.5/h |" in text
     assert "<!-- table as_published -->" not in text
     kept = {path.name for path in cache.iterdir()}
-    assert {name.split("-")[0] for name in kept} == {"magnitude", "bourke", "minmax", "sisfall", "kangas", "forest"}
+    methods = {"magnitude", "bourke", "minmax", "sisfall", "kangas", "forest"}
+    assert {name.split("-")[0] for name in kept} == {"facts", *methods}
     assert run(*args).exit_code == 0
     assert page.read_text() == text
     assert {path.name for path in cache.iterdir()} == kept
@@ -162,7 +165,7 @@ def test_plots_name_the_extra_that_they_need(archive: str, tmp_path: Path, monke
 def test_plots_are_pictures(archive: str, tmp_path: Path, missing: Callable[[str], None]) -> None:
     if importlib.util.find_spec("matplotlib") is None:
         missing("matplotlib is not installed")
-    args = ("--methods", "magnitude,falld", "--folds", "dataset", "--cache", str(tmp_path / "kept"), "--workers", "1")
+    args = ("--methods", "magnitude,falld", "--folds", "dataset", "--work", str(tmp_path / "kept"), "--workers", "1")
     for folder in ("first", "second"):
         result = run(archive, *args, "--plots", str(tmp_path / folder))
         assert result.exit_code == 0, result.output
@@ -171,3 +174,29 @@ def test_plots_are_pictures(archive: str, tmp_path: Path, missing: Callable[[str
     assert sorted(first) == [kind.format(at) for kind in kinds for at in ("trunk", "wrist")]
     assert all(picture.startswith(b"<?xml") for picture in first.values())
     assert first == second
+
+
+def test_several_processes_and_a_cluster_give_what_one_gives(archive: str, tmp_path: Path) -> None:
+    methods = ("--methods", f"bourke,forest,{BUNDLE}", "--folds", "person")
+    told = []
+    with dask_cluster(tmp_path, workers=2) as dask:
+        for name, how in (("one", ()), ("two", ("--workers", "2")), ("dask", ("--scheduler", dask))):
+            path = tmp_path / f"{name}.json"
+            result = run(archive, str(tmp_path / "none.csv"), *methods, *how, "--json", str(path))
+            assert result.exit_code == 0, result.output
+            told.append((result.stdout, result.stderr, path.read_bytes()))
+    assert told[0] == told[1] == told[2]
+
+
+def test_what_is_kept_of_recordings_is_not_looked_at_again(archive: str, tmp_path: Path) -> None:
+    args = (archive, str(tmp_path / "none.csv"), "--methods", f"bourke,{BUNDLE}", "--folds", "person")
+    kept = ("--work", str(tmp_path / "kept"))
+    first = run(*args, *kept)
+    assert first.exit_code == 0, first.output
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("falld.learn.benchmark.looks._look", None)
+        again = run(*args, *kept)
+        assert (again.stdout, again.stderr) == (first.stdout, first.stderr)
+        patch.undo()
+    more = run(*args, *kept, "--methods", f"bourke,minmax,{BUNDLE}")
+    assert more.stdout == run(*args, "--methods", f"bourke,minmax,{BUNDLE}").stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from falld.detect.detector import Detector
 from falld.detect.events import Decision
 from falld.learn.baselines.method import Found, Said
 from falld.learn.baselines.trace import Trace
+from falld.replay_tasks import same_bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,11 @@ class Shipped:
     bundle: Bundle
     sums: str = ""
     """The checksums of its files."""
+    folder: str = ""
+    """Where they are, absolute; needed where it is to be given to another process."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (self.folder, self.sums)
 
     @property
     def name(self) -> str:
@@ -52,3 +59,7 @@ class Shipped:
             for name in ("impact_t", "t", "probability")
         )
         return Found(impact_t, t, score, said=said)
+
+
+def _arrived(folder: str, sums: str) -> Shipped:
+    return Shipped(same_bundle(folder, sums), sums, folder)

@@ -11,12 +11,19 @@ import falld.learn.extract
 from falld.learn.extract import Table, Trial, extract
 from falld.tasks import fingerprint
 from falld.tasks.cache import Arrays, Cache
+from falld.tasks.executor import Executor
 
 Progress = Callable[[str], None]
 
 
 def table_of(
-    sources: Sequence[str], trials: list[Trial], progress: Progress, *, only: Sequence[str] = (), cache: Cache
+    sources: Sequence[str],
+    trials: list[Trial],
+    progress: Progress,
+    *,
+    only: Sequence[str] = (),
+    cache: Cache,
+    who: Executor | None = None,
 ) -> tuple[Table, str]:
     """The candidates, extracted once for all methods that are shown them, and a digest of what they were made of.
 
@@ -26,6 +33,7 @@ def table_of(
         progress: told a line for each file.
         only: the data sets of `trials`; all, if empty.
         cache: keeps them.
+        who: looks at the recordings; None: this process.
 
     Raises:
         FalldError: what was kept is damaged.
@@ -37,7 +45,7 @@ def table_of(
 
     def make() -> Arrays:
         progress("candidates for what is trained")
-        table = _only(extract(sources, progress), only)
+        table = _only(extract(sources, progress, who=who), only)
         assert [(one.person, one.truth) for one in table.trials] == [(one.person, one.truth) for one in trials]
         return {field.name: getattr(table, field.name) for field in fields(table) if field.name != "trials"}
 

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 
 from falld.errors import FalldError
 from falld.learn.baselines.method import Found, Method
 from falld.learn.baselines.scouted import Scouted
-from falld.learn.baselines.shipped import Shipped
-from falld.learn.baselines.trace import Trace, trace
-from falld.learn.benchmark.aftermath import aftermath
 from falld.learn.benchmark.candidates import table_of
 from falld.learn.benchmark.events import Gathered, gather, scouted
-from falld.learn.benchmark.kept import packed, unpacked
-from falld.learn.benchmark.whole import whole
-from falld.learn.extract import Trial, dataset_of, trial_of
+from falld.learn.benchmark.looks import Looks, Seen
+from falld.learn.extract import Trial, dataset_of
 from falld.samples.catalogue import open_paths
-from falld.samples.recording import Recording, RecordingError, Unusable
-from falld.samples.survey import survey
-from falld.tasks import fingerprint
+from falld.samples.recording import Filed, RecordingError, Unusable
+from falld.tasks.batches import grouped
 from falld.tasks.cache import Cache
+from falld.tasks.executor import Executor, Here, Known, Promise, in_order
 
 Progress = Callable[[str], None]
 
@@ -46,6 +42,7 @@ def harvest(
     *,
     only: Sequence[str] = (),
     cache: Cache,
+    who: Executor | None = None,
 ) -> Harvest:
     """Run every method over every usable recording.
 
@@ -54,88 +51,67 @@ def harvest(
         methods: at least one.
         progress: told a line for each file.
         only: data sets to keep to; all, if empty.
-        cache: keeps what was found in each file.
+        cache: keeps what was found in each batch of recordings.
+        who: looks at the recordings; None: this process.
 
     Raises:
-        FalldError: there is nothing to judge, or what was kept is damaged.
+        FalldError: there is nothing to judge.
     """
+    who = who or Here()
     found = Harvest([], [], [], [], [])
-    files = _Files(cache, [method for method in methods if not isinstance(method, Scouted)], only)
-    for source, recordings in groupby(open_paths(paths), key=lambda one: one.source):
+    looking = [method for method in methods if not isinstance(method, Scouted)]
+    looks = Looks(looking, cache, who)
+    by_method: dict[str, list[Found]] = {method.name: [] for method in looking}
+    sources: list[str] = []
+    everything = in_order(_promises(open_paths(paths), looks, only), who.ahead)
+    for source, batches in groupby(everything, key=lambda one: one[0]):
         before = len(found.trials)
-        courses = (course for recording in recordings if (course := _opened(recording, found, only)) is not None)
-        files.add(source, courses)
+        for one in chain.from_iterable(seen for _, seen in batches):
+            if not isinstance(one, Seen):
+                found.left_out.append(str(one))
+                continue
+            found.trials.append(one.trial)
+            found.aftermath.append(one.aftermath)
+            found.whole.append(one.whole)
+            for name, each in zip(by_method, one.found, strict=True):
+                by_method[name].append(each)
         if len(found.trials) > before:
+            sources.append(source)
             progress(f"{source}: {len(found.trials) - before} recordings")
     if not found.trials:
         raise FalldError(", ".join(paths), "holds no recording to judge", "name other data, or look at --only")
     table = None
     for method in methods:
         if isinstance(method, Scouted):
-            table = table or table_of(list(files.sources), found.trials, progress, only=only, cache=cache)
+            table = table or table_of(sources, found.trials, progress, only=only, cache=cache, who=who)
             found.methods.append(scouted(method, *table))
         else:
-            found.methods.append(gather(method, found.trials, files.found[method.name], files.key(method)))
+            found.methods.append(gather(method, found.trials, by_method[method.name], looks.key(method)))
     return found
 
 
-def _opened(recording: Recording | Unusable, found: Harvest, only: Sequence[str]) -> Trace | None:
-    """What happened in a recording goes to `found`; its course, or None where it is left out."""
-    if isinstance(recording, Unusable):
-        found.left_out.append(str(recording.error))
-        return None
-    if only and dataset_of(recording) not in only:
-        return None
-    try:
-        judged = survey(recording)
-        trial, course = trial_of(recording, judged), trace(recording, judged.clock)
-    except RecordingError as error:
-        found.left_out.append(str(error))
-        return None
-    found.trials.append(trial)
-    found.aftermath.append(aftermath(course, trial.truth.impact_s))
-    found.whole.append(whole(course, trial.truth))
-    return course
+@dataclass(frozen=True, slots=True)
+class _Of:
+    """What is seen in recordings of a file."""
+
+    source: str
+    promise: Promise[list[Seen | FalldError]]
+
+    def result(self) -> tuple[str, list[Seen | FalldError]]:
+        return self.source, self.promise.result()
 
 
-class _Files:
-    """What methods found, file by file, each read from the cache where it is there."""
-
-    def __init__(self, cache: Cache, methods: Sequence[Method], only: Sequence[str]) -> None:
-        self._cache = cache
-        self._methods = methods
-        self._only = sorted(only)
-        self.sources: dict[str, None] = {}
-        self.found: dict[str, list[Found]] = {method.name: [] for method in methods}
-        self._keys: dict[str, list[str]] = {method.name: [] for method in methods}
-
-    def add(self, source: str, courses: Iterator[Trace]) -> None:
-        """The recordings of one file, each looked at by every method of which nothing is kept."""
-        first = next(courses, None)
-        if first is None:
-            return
-        recordings = fingerprint.recordings(source) if self._cache.kept else ""
-        keys = {method.name: self._key(method, recordings) for method in self._methods}
-        kept = {name: self._cache.get(name, key) for name, key in keys.items()}
-        new: dict[str, list[Found]] = {name: [] for name, arrays in kept.items() if arrays is None}
-        for course in chain([first], courses):
-            for method in self._methods:
-                if method.name in new:
-                    new[method.name].append(method.found(course))
-        self.sources[source] = None
-        for name, arrays in kept.items():
-            if arrays is None:
-                self._cache.put(name, keys[name], packed(new[name]))
-            self.found[name] += new[name] if arrays is None else unpacked(arrays)
-            self._keys[name].append(keys[name])
-
-    def key(self, method: Method) -> str:
-        """A digest of what all findings of a method were made of."""
-        return fingerprint.digest(*self._keys[method.name])
-
-    def _key(self, method: Method, recordings: str) -> str:
-        if not self._cache.kept:
-            return ""
-        code = fingerprint.code(type(method).__module__)
-        sums = method.sums if isinstance(method, Shipped) else ""
-        return fingerprint.digest("found", code, method.name, sums, recordings, *self._only)
+def _promises(recordings: Iterable[Filed | Unusable], looks: Looks, only: Sequence[str]) -> Iterator[_Of]:
+    for group in grouped(one for one in recordings if isinstance(one, Unusable) or not only or dataset_of(one) in only):
+        chosen: list[Filed] = []
+        digests: list[str] = []
+        for one in group:
+            try:
+                if isinstance(one, Unusable):
+                    raise one.error
+                digests.append(one.digest())
+                chosen.append(one)
+            except RecordingError as error:
+                yield _Of(one.source, Known([error]))
+        if chosen:
+            yield _Of(group[0].source, looks.start(chosen, digests))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ from falld.learn.benchmark.sections import RULE, data
 from falld.learn.benchmark.tables import Tables
 from falld.learn.benchmark.wearers import wearers
 from falld.tasks.cache import Cache
+from falld.tasks.executor import Executor, Here
 
 FOLDS = ("dataset", "wearer", "person")
 """Kinds of folds, in the order of what they prove: data sets left out, long recordings left out, people left out."""
@@ -82,6 +84,7 @@ def benchmark(
     kinds: Sequence[str] = FOLDS,
     cache: Cache | None = None,
     workers: int = 1,
+    who: closing[Executor] | None = None,
 ) -> Report:
     """Run and judge.
 
@@ -94,12 +97,14 @@ def benchmark(
         kinds: of `FOLDS`.
         cache: keeps what methods found and what fits gave.
         workers: processes that fit at once.
+        who: looks at the recordings, and is closed when all were seen; None: this process.
 
     Raises:
         FalldError: there is nothing to judge.
     """
     cache = cache or Cache()
-    found = harvest(paths, methods, progress, only=only, cache=cache)
+    with who or closing(Here()) as executor:
+        found = harvest(paths, methods, progress, only=only, cache=cache, who=executor)
     for what in found.left_out:
         progress(f"left out: {what}")
     facts = Facts.of(found.trials)
