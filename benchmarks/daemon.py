@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,40 +52,49 @@ def measure(quick: bool) -> Report:
                 json.dumps(of_recordings(home(folder, broker.port, straps), recording(folder, straps[0].acc)))
             )
             memory = asyncio.run(both(played, over_radio, straps, heard_s))
-            cpu: list[float] = []
+            used: dict[str, list[float]] = {}
 
-            def ready() -> float:
-                wall_s, used_s = asyncio.run(start(played))
-                cpu.append(used_s)
-                return wall_s
+            def ready(what: str, config: Path) -> Callable[[], float]:
+                def work() -> float:
+                    wall_s, cpu = asyncio.run(start(config))
+                    used.setdefault(what, []).append(cpu)
+                    return wall_s
 
-            importing: list[float] = []
+                return work
 
             def libraries() -> float:
                 done = run("-c", LIBRARIES)
-                importing.append(done.cpu_s)
+                used.setdefault("libraries", []).append(done.cpu_s)
                 return done.wall_s
 
-            times = interleaved({"libraries": libraries, "ready": ready}, repetitions)
+            works = {what: ready(what, config) for what, config in (("recordings", played), ("Bluetooth", over_radio))}
+            times = interleaved({"libraries": libraries} | works, repetitions)
     figures = []
-    for what, status in memory.items():
-        beside = ", ".join(f"{key} {status[key] / 1e6:.1f}" for key in ("RssAnon", "RssFile", "VmHWM"))
-        beside += f" MB; {status['Threads']} threads"
-        resident = status["VmRSS"] / 1e6
-        figures.append(Figure(f"resident with four wearables, {what}", resident, "MB", beside, most=MOST_MB))
-    figures += [
-        times["libraries"].figure(f"`python -c '{LIBRARIES}'`", f"processor {np.median(importing):.2f} s"),
-        times["ready"].figure("`falld run` until it listens to four wearables", f"processor {np.median(cpu):.2f} s"),
-        Figure("ready / libraries, by the clock", times["ready"].median / times["libraries"].median, most=READY),
-        Figure("ready / libraries, processor time", float(np.median(cpu) / np.median(importing))),
-    ]
-    return Report(figures, {what: status["VmRSS"] for what, status in memory.items()})
+    for what, told in memory.items():
+        beside = ", ".join(f"{key} {told[key] / 1e6:.1f}" for key in ("RssAnon", "RssFile", "VmHWM"))
+        beside += f" MB; {told['Threads']} threads"
+        figures.append(Figure(f"resident with four wearables, {what}", told["VmRSS"] / 1e6, "MB", beside, most=MOST_MB))
+    cpu = {what: statistics.median(each) for what, each in used.items()}
+    figures.append(times["libraries"].figure(f"`python -c '{LIBRARIES}'`", f"processor {cpu['libraries']:.2f} s"))
+    for what in works:
+        figures += [
+            times[what].figure(
+                f"`falld run` until it listens to four wearables, {what}", f"processor {cpu[what]:.2f} s"
+            ),
+            Figure(
+                f"ready / libraries, {what}",
+                times[what].median / times["libraries"].median,
+                beside=f"of processor time {cpu[what] / cpu['libraries']:.2f}",
+                most=READY,
+            ),
+        ]
+    return Report(figures, {what: told["VmRSS"] for what, told in memory.items()})
 
 
 def recording(folder: Path, acc: np.ndarray) -> Path:
-    """Ten minutes of the same again and again."""
+    """Two minutes of the same again and again."""
     path = folder / "wearer.csv"
-    n = int(600 * HZ)
+    n = int(120 * HZ)
     write_csv(path, Meta(sample_rate_hz=HZ), [Block(np.arange(n) / HZ, acc[np.arange(n) % len(acc)])])
     return path
 
