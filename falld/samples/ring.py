@@ -69,11 +69,14 @@ class Ring:
             Without the points at either end that are not there. None: the moment itself is not.
         """
         acc = np.full((before + after, 3), np.nan, np.float32)
-        for piece in self._pieces:
-            times = self._times(piece)
+        near = [
+            piece for piece in self._pieces if self._reaches(piece, t - (before + 1) / self._hz, t + after / self._hz)
+        ]
+        if near:
+            times = np.concatenate([self._times(piece) for piece in near])
             row = np.rint((times - t) * self._hz).astype(np.int64) + before
             inside = (row >= 0) & (row < before + after) & (times >= self._oldest())
-            acc[row[inside]] = piece.acc[inside]
+            acc[row[inside]] = np.concatenate([piece.acc for piece in near])[inside]
         there = np.flatnonzero(~np.isnan(acc[:, 0]))
         if before not in there:
             return None
@@ -89,6 +92,11 @@ class Ring:
 
     def _oldest(self) -> float:
         return -np.inf if self._last_t is None else self._last_t - self._hold_s
+
+    def _reaches(self, piece: Grid, start_t: float, end_t: float) -> bool:
+        """Whether a piece has points between two moments: there are ten pieces a second, and most have none."""
+        last = piece.first + len(piece) - 1
+        return piece.origin + last / self._hz >= start_t and piece.origin + piece.first / self._hz <= end_t
 
     def _times(self, piece: Grid) -> npt.NDArray[np.float64]:
         times: npt.NDArray[np.float64] = piece.origin + (piece.first + np.arange(len(piece))) / self._hz
