@@ -7,9 +7,8 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import click
 from pydantic import SecretStr
@@ -17,38 +16,25 @@ from pydantic import SecretStr
 from falld.alert.clip import samples
 from falld.alert.clock import utc_now
 from falld.alert.draft import Answer
-from falld.alert.message import utc_text
 from falld.alert.topics import hub_status
+from falld.cli.hub_store import backup, counters, default_store, homes, list_alerts, opened, store_option
 from falld.cli.options import private_files
 from falld.config.kinds import is_loopback
 from falld.config.secret import Secret
+from falld.hub.aside import damaged, set_aside
+from falld.hub.database import DamagedStore
+from falld.hub.responders import Roster, read_roster
 from falld.hub.service import Hub
 from falld.hub.show import Event, as_json
-from falld.hub.store import Entry, Store
+from falld.hub.store import Store
 from falld.publish.broker import Broker, Tls
 from falld.publish.link import LinkState
 from falld.publish.worker import Worker
 from falld.samples.block import Block
 from falld.samples.csvfile import write_csv
 from falld.samples.recording import Mark, Meta
-from falld.text import printable
 
 PASSWORD_VARIABLE = "FALLD_MQTT_PASSWORD"
-
-
-def _default_store() -> Path:
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state, "falld", "hub.db")
-
-
-def _store_option(help_text: str) -> Callable[[Any], Any]:
-    return click.option(
-        "--store",
-        type=click.Path(dir_okay=False, path_type=Path),
-        metavar="FILE",
-        envvar="FALLD_HUB_STORE",
-        help=help_text,
-    )
 
 
 def _hub_id(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -72,7 +58,9 @@ def _hub_id(ctx: click.Context, param: click.Parameter, value: str) -> str:
               help="Its key, not encrypted; else it is in the certificate's file.")  # fmt: skip
 @click.option("--without-encryption", is_flag=True, help="No TLS; on this machine's own broker it is never asked for.")
 @click.option("--name", default="hub", show_default=True, callback=_hub_id, metavar="HUBID", help="This hub's id.")
-@_store_option("Where alerts are kept; else ~/.local/state/falld/hub.db.")
+@store_option("Where alerts are kept; else ~/.local/state/falld/hub.db.")
+@click.option("--responders", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="YAML: who is told of an alert, one after another until somebody answers.")  # fmt: skip
 @click.option("--json", "as_jsonl", is_flag=True, help="One JSON object a line.")
 @click.pass_context
 def command(
@@ -85,6 +73,7 @@ def command(
     without_encryption: bool,
     name: str,
     store: Path | None,
+    responders: Path | None,
     as_jsonl: bool,
 ) -> None:
     """Receive alerts of all homes, commit them, acknowledge them and show them.
@@ -98,20 +87,13 @@ def command(
         broker = Broker.at(address, password=_password(password_file), files=Tls(ca_file, cert_file, key_file))
         if broker.tls is None and not without_encryption and not is_loopback(broker.host):
             raise click.UsageError("the broker is on another machine: use mqtts://, or add --without-encryption")
+        roster = Roster() if responders is None else read_roster(responders)
         with private_files():
-            asyncio.run(_serve(broker, name, store or _default_store(), as_jsonl))
+            asyncio.run(_serve(broker, name, store or default_store(), roster, as_jsonl))
 
 
-@command.command("list")
-@_store_option("Where the hub keeps its alerts.")
-@click.option("--json", "as_jsonl", is_flag=True, help="One JSON object a line.")
-@click.pass_obj
-def list_alerts(group_store: Path | None, store: Path | None, as_jsonl: bool) -> None:
-    """List the alerts, oldest first; also while the hub runs."""
-    opened = Store.open(store or group_store or _default_store(), create=False)
-    with contextlib.closing(opened):
-        for entry in opened.entries():
-            click.echo(json.dumps(_entry(entry)) if as_jsonl else _entry_line(entry))
+for verb in (list_alerts, homes, counters, backup):
+    command.add_command(verb)
 
 
 @command.command()
@@ -119,7 +101,7 @@ def list_alerts(group_store: Path | None, store: Path | None, as_jsonl: bool) ->
 @click.argument("response", type=click.Choice(get_args(Answer)))
 @click.option("--by", required=True, metavar="ID", help="Who says so; opaque, at most 64 characters.")
 @click.option("--home", metavar="ID", help="Needed only where several homes have an alert of this id.")
-@_store_option("Where the hub keeps its alerts.")
+@store_option("Where the hub keeps its alerts.")
 @click.pass_obj
 def respond(
     group_store: Path | None, alert_id: str, response: Answer, by: str, home: str | None, store: Path | None
@@ -127,9 +109,8 @@ def respond(
     """Answer an alert. The answer is kept, and the running hub tells it to the home within a second."""
     if not 1 <= len(by) <= 64:
         raise click.BadParameter("1 to 64 characters are wanted", param_hint="--by")
-    opened = Store.open(store or group_store or _default_store(), create=False)
-    with contextlib.closing(opened):
-        reply = opened.respond(alert_id, response, by, utc_now(), home)
+    with opened(store or group_store) as there:
+        reply = there.respond(alert_id, response, by, utc_now(), home)
     click.echo(f"{response} to alert {alert_id} of home {reply.home} is kept, and on its way when the hub runs")
 
 
@@ -138,13 +119,12 @@ def respond(
 @click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
               help="The recording: .csv or .csv.gz, with a .yaml beside it.")  # fmt: skip
 @click.option("--home", metavar="ID", help="Needed only where several homes have a clip of this id.")
-@_store_option("Where the hub keeps its alerts.")
+@store_option("Where the hub keeps its alerts.")
 @click.pass_obj
 def clip(group_store: Path | None, alert_id: str, out: Path, home: str | None, store: Path | None) -> None:
     """Write the samples around an alert's impact as a recording, with a marker at the impact."""
-    opened = Store.open(store or group_store or _default_store(), create=False)
-    with contextlib.closing(opened):
-        kept = opened.clips.find(alert_id, home)
+    with opened(store or group_store) as there:
+        kept = there.clips.find(alert_id, home)
     rate_hz = kept.clip.rate_hz
     impact = Mark(kept.clip.impact_index / rate_hz, "marker")
     write_csv(out, Meta(sample_rate_hz=rate_hz, source="home", events=(impact,)), [Block(*samples(kept.clip))])
@@ -175,7 +155,16 @@ class _Screen:
             self._lines.clear()
 
 
-async def _serve(broker: Broker, name: str, path: Path, as_jsonl: bool) -> None:
+def _open_or_begin(path: Path) -> Store:
+    """The store that is there; a damaged one is set aside, and an empty one begun."""
+    try:
+        return Store.open(path)
+    except DamagedStore:
+        set_aside(path)
+        return Store.open(path)
+
+
+async def _serve(broker: Broker, name: str, path: Path, roster: Roster, as_jsonl: bool) -> None:
     """Until SIGINT or SIGTERM."""
     screen = _Screen(as_jsonl)
     said = ""
@@ -190,9 +179,13 @@ async def _serve(broker: Broker, name: str, path: Path, as_jsonl: bool) -> None:
 
     call = Worker("falld-hub-store")
     try:
-        store = await call(Store.open, path)
+        store = await call(_open_or_begin, path)
+        fault = damaged(path)
+        if fault is not None:
+            click.echo(str(fault), err=True)
         try:
-            serving = asyncio.ensure_future(Hub(broker, name, store, call, show=screen.show, on_state=state).run())
+            hub = Hub(broker, name, store, call, show=screen.show, on_state=state, roster=roster)
+            serving = asyncio.ensure_future(hub.run())
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
             with contextlib.suppress(asyncio.CancelledError):
@@ -202,28 +195,3 @@ async def _serve(broker: Broker, name: str, path: Path, as_jsonl: bool) -> None:
             await call(store.close)
     finally:
         call.close()
-
-
-def _entry(entry: Entry) -> dict[str, Any]:
-    latest = entry.latest
-    return {
-        "home": entry.home,
-        "alert_id": entry.alert_id,
-        "kind": latest.kind if latest else None,
-        "wearer": latest.wearer if latest else None,
-        "state": entry.standing.state,
-        "last_seq": entry.standing.last_seq,
-        "raised_by": entry.standing.raised_by,
-        "open": entry.open,
-        "clip": entry.clip,
-        "responses": [{"response": r.response, "by": r.by, "utc": utc_text(r.utc)} for r in entry.replies],
-    }
-
-
-def _entry_line(entry: Entry) -> str:
-    latest = entry.latest
-    state = entry.standing.state.upper() if entry.open else entry.standing.state
-    what = f"{latest.kind} of {latest.wearer}" if latest else "unreadable"
-    answers = ", ".join(f"{r.response} by {r.by}" for r in entry.replies) or "no response"
-    line = f"{entry.alert_id} {state:9} {what} in home {entry.home}, {answers}"
-    return printable(line)

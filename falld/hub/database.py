@@ -60,6 +60,27 @@ MIGRATIONS = (
     """
     ALTER TABLE message DROP COLUMN content;
     """,
+    """
+    ALTER TABLE response ADD COLUMN hub TEXT;
+    CREATE TABLE turn (
+        home TEXT NOT NULL,
+        alert_id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        responder TEXT NOT NULL,
+        utc TEXT NOT NULL,
+        outcome TEXT,
+        PRIMARY KEY (home, alert_id, number),
+        FOREIGN KEY (home, alert_id) REFERENCES alert (home, alert_id)
+    ) STRICT;
+    CREATE TABLE home (
+        home TEXT PRIMARY KEY,
+        online INTEGER,
+        since TEXT,
+        health BLOB,
+        health_utc TEXT
+    ) STRICT;
+    CREATE TABLE counter (name TEXT PRIMARY KEY, count INTEGER NOT NULL, last TEXT NOT NULL) STRICT;
+    """,
 )
 """Script n brings the schema from number n to n + 1."""
 
@@ -68,11 +89,16 @@ class StoreError(FalldError):
     """The hub's store cannot be opened, read or written; names the file."""
 
 
+class DamagedStore(StoreError):
+    """It is not what was written."""
+
+
 def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     """Open the file, or with `create` begin a new one that its owner alone can read.
 
     Raises:
-        StoreError: it is not there, not to be read and written, damaged, something else, or of a newer falld.
+        StoreError: it is not there, not to be read and written, something else, or of a newer falld.
+        DamagedStore: it is not whole; with `create` all of it is looked at.
     """
     if not create and not path.exists():
         raise StoreError(str(path), "there is no store", "start `falld hub` first, or name its file with --store")
@@ -85,6 +111,9 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
         db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
         try:
             _prepare(db, path)
+            fault = db.execute("PRAGMA quick_check(1)").fetchone()[0] if create else "ok"
+            if fault != "ok":
+                raise DamagedStore(str(path), f"is damaged: {' '.join(fault.split())}", _SET_ASIDE)
         except BaseException:
             db.close()
             raise
@@ -99,7 +128,8 @@ def told(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", None) or "SQLITE_ERROR"
         kind = "_".join(name.split("_")[:2])
-        raise StoreError(str(path), f"{error} ({name})", _REMEDIES.get(kind, _SET_ASIDE)) from error
+        error_class = DamagedStore if kind in _DAMAGED else StoreError
+        raise error_class(str(path), f"{error} ({name})", _REMEDIES.get(kind, _SET_ASIDE)) from error
 
 
 @contextmanager
@@ -149,6 +179,7 @@ def _migrate(db: sqlite3.Connection) -> None:
             db.execute("ROLLBACK")
 
 
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _SET_ASIDE = "move the file away and start again; homes send what was not acknowledged, the rest is in that file"
 _REMEDIES = {
     "SQLITE_BUSY": "stop the other program that holds it",

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 from falld.alert.clock import boottime, utc_now
@@ -14,9 +13,12 @@ from falld.alert.topics import Topics, every_home, hub_beat, hub_status, locate
 from falld.alert.wire import Alert, Beat, ClipAck, Health, HubStatus, Message, Response, Status, WireError, parse
 from falld.hub.clips import IncomingClip
 from falld.hub.counters import HubCounters
+from falld.hub.homes import FLUSH_S, Homes
 from falld.hub.incoming import Incoming, Receipt
 from falld.hub.intake import QUEUE, Intake
-from falld.hub.show import Event, HomeChange, ResponseSent, of_message, of_restart, of_silence
+from falld.hub.passing import Passing
+from falld.hub.responders import Roster, came_late
+from falld.hub.show import Event, Learnt, ResponseSent, of_message, of_restart, of_silence
 from falld.hub.store import Reply, Store
 from falld.hub.waits import Waits
 from falld.publish.backoff import Backoff
@@ -33,8 +35,6 @@ REFUSED_S = 15.0
 """A broker that refuses a response does so again until somebody changes its access list."""
 CLIP_QUEUE = 64
 """Clips that wait for the disk, 4 MB at most; what is more is not acknowledged."""
-HOMES = 10_000
-"""Homes whose last word is remembered, to tell of changes alone."""
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ class Hub:
         call: runs the store's methods on the thread that opened it.
         show: told what a responder has to know, in order.
         now: seconds of a clock that does not go back.
+        roster: who is told of each alert that is raised; nobody, where only the screen is.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class Hub:
         utc: Callable[[], datetime] = utc_now,
         beat_s: float = BEAT_S,
         poll_s: float = POLL_S,
+        flush_s: float = FLUSH_S,
+        roster: Roster | None = None,
         backoff: Backoff | None = None,
         timing: Timing | None = None,
     ) -> None:
@@ -75,6 +78,7 @@ class Hub:
         self._utc = utc
         self._beat_s = beat_s
         self._poll_s = poll_s
+        self._flush_s = flush_s
         self._intake = Intake(
             name, store, call, counters=self.counters, utc=utc, on_new=self._new, send_ack=self._send_ack
         )
@@ -82,7 +86,9 @@ class Hub:
         self._born: asyncio.Queue[str] = asyncio.Queue(QUEUE)
         self._waits = Waits()
         self._waits_changed = asyncio.Event()
-        self._homes: dict[str, HomeChange] = {}
+        self._passing = Passing(roster or Roster(), store, call, show=show, now=now, utc=utc)
+        self._homes = Homes(show, utc)
+        self._told_by_homes: asyncio.Queue[Reply] = asyncio.Queue(QUEUE)
         self._link = Link(
             broker,
             f"falld-hub-{name}",
@@ -110,6 +116,7 @@ class Hub:
         """
         for entry in await self._call(self._store.unanswered):
             self._show(of_restart(self._utc(), entry.home, entry.alert_id, _aged(entry.latest), entry.standing))
+        self._homes.remember(await self._call(self._store.homes.all))
         self._waits.resume(await self._call(self._store.waiting), self._now(), self._utc())
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -119,11 +126,17 @@ class Hub:
                 tasks.create_task(self._pass_responses_on())
                 tasks.create_task(self._remind())
                 tasks.create_task(self._take_clips())
+                tasks.create_task(self._passing.run())
+                tasks.create_task(self._learn())
+                tasks.create_task(self._write_down())
                 for _ in range(WINDOW):
                     tasks.create_task(self._intake.acknowledge())
                 await self._intake.commit()
         except BaseExceptionGroup as group:
-            raise group.exceptions[0] from None
+            first: BaseException = group
+            while isinstance(first, BaseExceptionGroup):
+                first = first.exceptions[0]
+            raise first from None
 
     def _message(self, topic: str, payload: bytes, retain: bool) -> None:
         place = locate(topic)
@@ -139,7 +152,7 @@ class Hub:
                 case "status":
                     self._home_status(place.home, parse(Status, payload, topic))
                 case "health":
-                    self._home_health(place.home, parse(Health, payload, topic))
+                    self._home_health(place.home, parse(Health, payload, topic), retain)
         except asyncio.QueueFull:
             self.counters.overrun += 1
         except WireError as error:
@@ -153,6 +166,9 @@ class Hub:
             self._waits.set(home, alert_id, self._now() + receipt.after.wait_s)
         self._waits_changed.set()
         self._show(of_message(utc, home, alert_id, message.alert, receipt.after))
+        if receipt.after.raised_by is not None and (receipt.before is None or receipt.before.raised_by is None):
+            late = message.alert is not None and came_late(message.alert, receipt.before)
+            self._passing.begin(home, alert_id, late=late)
 
     async def _send_ack(self, home: str, ack: Message) -> None:
         with contextlib.suppress(LinkDown):  # the home sends it again, and gets its ack then
@@ -188,6 +204,7 @@ class Hub:
                 if receipt is not None:
                     last = await self._call(self._store.latest, home, alert_id)
                     self._show(of_silence(self._utc(), home, alert_id, _aged(last), receipt.after))
+                    self._passing.begin(home, alert_id)
             due = self._waits.next()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(None if due is None else max(due - self._now(), 0.0)):
@@ -234,25 +251,46 @@ class Hub:
         return result.accepted
 
     def _home_status(self, home: str, status: Status) -> None:
-        self._home_says(home, online=status.online)
+        self._homes.status(home, status)
         if status.online:
             self._born.put_nowait(home)
 
-    def _home_health(self, home: str, health: Health) -> None:
-        self._home_says(home, faults=tuple(fault.what for fault in health.faults))
+    def _home_health(self, home: str, health: Health, retain: bool) -> None:
+        self._homes.health(home, health, retain)
+        for one in health.open:
+            if one.response is not None and one.hub is not None:
+                hub = None if one.hub == self._name else one.hub
+                by = one.by or "somebody"
+                self._told_by_homes.put_nowait(Reply(0, home, one.alert_id, one.response, by, self._utc(), hub))
 
-    def _home_says(self, home: str, *, online: bool | None = None, faults: tuple[str, ...] | None = None) -> None:
-        before = self._homes.get(home, HomeChange(self._utc(), home, None, ()))
-        after = replace(
-            before,
-            utc=self._utc(),
-            online=before.online if online is None else online,
-            faults=before.faults if faults is None else faults,
-        )
-        if home in self._homes or len(self._homes) < HOMES:
-            self._homes[home] = after
-        if replace(before, utc=after.utc) != after:
-            self._show(after)
+    async def _learn(self) -> None:
+        """What a person answered at another hub, or here before the store was restored from an older copy."""
+        known: set[tuple[str, str, str, str]] = set()
+        while True:
+            reply = await self._told_by_homes.get()
+            key = reply.home, reply.alert_id, reply.response, reply.by
+            if key in known:
+                continue
+            news = await self._call(self._store.learn, reply)
+            if news:
+                hub = reply.hub or self._name
+                self._show(Learnt(self._utc(), reply.home, reply.alert_id, reply.response, reply.by, hub))
+            if news is not None:
+                if len(known) >= QUEUE:
+                    known.clear()
+                known.add(key)
+
+    async def _write_down(self) -> None:
+        """How homes are and what was counted, for whoever asks; also at the end."""
+        before = self.counters.copy()
+        while True:
+            try:
+                await asyncio.sleep(self._flush_s)
+            finally:
+                counts, homes = self.counters.copy(), self._homes.take_changed()
+                if homes or counts != before:
+                    await self._call(self._store.homes.save, homes, counts.since(before), self._utc())
+                before = counts
 
     def _invalid(self, error: WireError) -> None:
         self.counters.invalid += 1

@@ -76,6 +76,22 @@ class ResponseSent:
 
 
 @dataclass(frozen=True, slots=True)
+class Learnt:
+    """A person has responded, as the home tells: at another hub, or here and it is not in the store."""
+
+    utc: datetime
+    home: str
+    alert_id: str
+    response: Answer
+    by: str
+    hub: str
+
+    def line(self) -> str:
+        told = f"{self.response} by {self.by} at {self.hub}, home {self.home}, alert {self.alert_id}"
+        return printable(f"{_time(self.utc)} {'elsewhere'.ljust(_WORD_WIDTH)} {told}")
+
+
+@dataclass(frozen=True, slots=True)
 class HomeChange:
     """A home is there or gone, or tells of other faults than before."""
 
@@ -91,8 +107,49 @@ class HomeChange:
         return printable(f"{_time(self.utc)} {word.ljust(_WORD_WIDTH)} home {self.home}{faults}")
 
 
-Event = AlertChange | ResponseSent | HomeChange
-_NAMES = {AlertChange: "alert", ResponseSent: "response", HomeChange: "home"}
+@dataclass(frozen=True, slots=True)
+class PassedOn:
+    """It is a responder's turn to look after an alert."""
+
+    utc: datetime
+    home: str
+    alert_id: str
+    turn: int
+    responder: str
+    why: str
+    """Empty: it was raised."""
+
+    def line(self) -> str:
+        word = "PASSED ON" if self.turn > 1 else "to"
+        why = f", {self.why}" if self.why else ""
+        text = f"{self.responder}, home {self.home}{why}, alert {self.alert_id}"
+        return printable(f"{_time(self.utc)} {word.ljust(_WORD_WIDTH)} {'to ' if self.turn > 1 else ''}{text}")
+
+
+@dataclass(frozen=True, slots=True)
+class NotTold:
+    """A responder's command failed."""
+
+    utc: datetime
+    home: str
+    alert_id: str
+    responder: str
+    why: str
+
+    def line(self) -> str:
+        text = f"{self.responder} of home {self.home}: {self.why}, alert {self.alert_id}"
+        return printable(f"{_time(self.utc)} {'NOT TOLD'.ljust(_WORD_WIDTH)} {text}")
+
+
+Event = AlertChange | ResponseSent | Learnt | HomeChange | PassedOn | NotTold
+_NAMES = {
+    AlertChange: "alert",
+    ResponseSent: "response",
+    Learnt: "elsewhere",
+    HomeChange: "home",
+    PassedOn: "passed_on",
+    NotTold: "not_told",
+}
 
 
 def of_message(utc: datetime, home: str, alert_id: str, alert: Alert | None, standing: Standing) -> AlertChange:
@@ -114,6 +171,12 @@ def of_restart(utc: datetime, home: str, alert_id: str, alert: Alert | None, sta
     why = alert.why if alert else "a message that cannot be read"
     sounds = standing.state == "raised"
     return replace(_change(utc, home, alert_id, alert, standing, standing.state, sounds, why), again=True)
+
+
+def of_turn(utc: datetime, home: str, alert_id: str, alert: Alert | None, standing: Standing) -> AlertChange:
+    """How an alert is when a responder is told of it; `alert`: its last message."""
+    why = alert.why if alert else "a message that cannot be read"
+    return _change(utc, home, alert_id, alert, standing, standing.state, True, why)
 
 
 def _change(

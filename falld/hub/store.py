@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +14,11 @@ from falld.alert.wire import Alert
 from falld.errors import FalldError
 from falld.hub.clips import Clips
 from falld.hub.database import connect, told, transaction
+from falld.hub.homes import HomeStore
 from falld.hub.incoming import STANDING, Incoming, Receipt, keep, take
+from falld.hub.responders import Turn
 from falld.hub.standing import CLOSING, Standing
+from falld.hub.turns import UNANSWERED, Key, Turns
 
 REMINDERS = 100
 """Responses that are sent again to a home that comes back: more than it can have open."""
@@ -46,6 +49,8 @@ class Reply:
     response: Answer
     by: str
     utc: datetime
+    hub: str | None = None
+    """Where it was given; None: here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,8 @@ class Entry:
     replies: tuple[Reply, ...]
     clip: bool = False
     """Whether there is one of it."""
+    turns: tuple[Turn, ...] = ()
+    """Who was told, in order."""
 
     @property
     def open(self) -> bool:
@@ -77,6 +84,8 @@ class Store:
         self._db = db
         self._path = path
         self.clips = Clips(db, path)
+        self.turns = Turns(db, path)
+        self.homes = HomeStore(db, path)
 
     @classmethod
     def open(cls, path: Path, *, create: bool = True) -> Self:
@@ -119,12 +128,17 @@ class Store:
     def entries(self) -> list[Entry]:
         """All alerts, oldest first."""
         with told(self._path):
-            return self._entries("TRUE", self._replies("ORDER BY id"))
+            return self._entries("TRUE", self._replies("ORDER BY id"), self.turns.all())
+
+    def entry(self, home: str, alert_id: str) -> Entry:
+        """One that is there, without its responses and turns."""
+        with told(self._path):
+            return self._entries("home = ? AND alert_id = ?", [], {}, home, alert_id)[0]
 
     def unanswered(self) -> list[Entry]:
         """What was raised and no person has said anything to, oldest first."""
         with told(self._path):
-            return self._entries(f"raised_by IS NOT NULL AND NOT {_ANSWERED}", [])
+            return self._entries(UNANSWERED, [], {})
 
     def respond(self, alert_id: str, response: Answer, by: str, utc: datetime, home: str | None = None) -> Reply:
         """Keep what a person says; the hub publishes it.
@@ -150,6 +164,24 @@ class Store:
             ).fetchall()[0]
         return Reply(row[0], homes[0], alert_id, response, by, utc)
 
+    def learn(self, reply: Reply) -> bool | None:
+        """Keep what was answered, as the home tells it. Whether that is news; None: the alert is not known here."""
+        where = "home = ? AND alert_id = ?"
+        with transaction(self._db, self._path):
+            key = reply.home, reply.alert_id
+            there = self._db.execute(f"SELECT 1 FROM alert WHERE {where}", key).fetchone()
+            known = self._db.execute(
+                f"SELECT 1 FROM response WHERE {where} AND response = ? AND by = ? AND hub IS ?",
+                (*key, reply.response, reply.by, reply.hub),
+            ).fetchone()
+            if there is None or known is not None:
+                return None if there is None else False
+            self._db.execute(
+                "INSERT INTO response (home, alert_id, response, by, utc, hub, published) VALUES (?, ?, ?, ?, ?, ?, 1)",
+                (*key, reply.response, reply.by, reply.utc.isoformat(), reply.hub),
+            )
+            return True
+
     def unpublished(self) -> list[Reply]:
         """What was answered and no broker has confirmed."""
         with told(self._path):
@@ -163,7 +195,8 @@ class Store:
         """The last response to each alert of a home, also to those that it closed: the home may have missed it."""
         with told(self._path):
             return self._replies(
-                "WHERE id IN (SELECT max(id) FROM response WHERE home = ? GROUP BY alert_id) ORDER BY id DESC LIMIT ?",
+                "WHERE id IN (SELECT max(id) FROM response WHERE home = ? AND hub IS NULL GROUP BY alert_id) "
+                "ORDER BY id DESC LIMIT ?",
                 home,
                 REMINDERS,
             )[::-1]
@@ -172,10 +205,13 @@ class Store:
         with told(self._path):
             self._db.close()
 
-    def _entries(self, where: str, replies: Sequence[Reply]) -> list[Entry]:
+    def _entries(
+        self, where: str, replies: Sequence[Reply], turns: Mapping[Key, Sequence[Turn]], *values: str
+    ) -> list[Entry]:
         rows = self._db.execute(
             f"SELECT home, alert_id, payload, {_CLIP}, {STANDING} FROM alert JOIN message USING (home, alert_id) "
-            f"WHERE seq = last_seq AND {where} ORDER BY alert_id, home"
+            f"WHERE seq = last_seq AND {where} ORDER BY alert_id, home",
+            values,
         ).fetchall()
         of: dict[tuple[str, str], list[Reply]] = {}
         for reply in replies:
@@ -188,6 +224,7 @@ class Store:
                 Incoming.read(home, payload, "").alert,
                 tuple(of.get((home, alert_id), ())),
                 bool(clip),
+                tuple(turns.get((home, alert_id), ())),
             )
             for home, alert_id, payload, clip, *standing in rows
         ]
@@ -200,13 +237,12 @@ class Store:
 
     def _replies(self, where: str, *values: Any) -> list[Reply]:
         rows = self._db.execute(
-            f"SELECT id, home, alert_id, response, by, utc FROM response {where}", values
+            f"SELECT id, home, alert_id, response, by, utc, hub FROM response {where}", values
         ).fetchall()
         return [
-            Reply(number, home, alert_id, response, by, datetime.fromisoformat(utc))
-            for number, home, alert_id, response, by, utc in rows
+            Reply(number, home, alert_id, response, by, datetime.fromisoformat(utc), hub)
+            for number, home, alert_id, response, by, utc, hub in rows
         ]
 
 
 _CLIP = "EXISTS (SELECT 1 FROM clip WHERE clip.home = alert.home AND clip.alert_id = alert.alert_id)"
-_ANSWERED = "EXISTS (SELECT 1 FROM response WHERE response.home = alert.home AND response.alert_id = alert.alert_id)"

@@ -22,7 +22,7 @@ from falld.alert.wire import Alert, Clip, WireError
 from falld.cli import main
 from falld.hub import clips
 from falld.hub.clips import IncomingClip, Outcome, UnknownClip
-from falld.hub.database import APPLICATION_ID, MIGRATIONS
+from falld.hub.database import MIGRATIONS
 from falld.hub.incoming import Incoming
 from falld.hub.service import Hub
 from falld.hub.store import Store
@@ -156,49 +156,6 @@ def _in_memory() -> Store:
     for script in MIGRATIONS:
         db.executescript(script)
     return Store(db, Path("memory"))
-
-
-FIRST_SCHEMA = """
-    CREATE TABLE alert (
-        home TEXT NOT NULL, alert_id TEXT NOT NULL, state TEXT NOT NULL, last_seq INTEGER NOT NULL, raised_by TEXT,
-        falls INTEGER NOT NULL, wait_s REAL, wait_seq INTEGER, PRIMARY KEY (home, alert_id)
-    ) STRICT;
-    CREATE TABLE message (
-        home TEXT NOT NULL, alert_id TEXT NOT NULL, seq INTEGER NOT NULL, content BLOB NOT NULL,
-        payload BLOB NOT NULL, received TEXT NOT NULL, PRIMARY KEY (home, alert_id, seq)
-    ) STRICT;
-    CREATE TABLE response (
-        id INTEGER PRIMARY KEY AUTOINCREMENT, home TEXT NOT NULL, alert_id TEXT NOT NULL, response TEXT NOT NULL,
-        by TEXT NOT NULL, utc TEXT NOT NULL, published INTEGER NOT NULL DEFAULT 0,
-        FOREIGN KEY (home, alert_id) REFERENCES alert (home, alert_id)
-    ) STRICT;
-    CREATE INDEX response_of ON response (home, alert_id);
-    CREATE INDEX response_unpublished ON response (id) WHERE NOT published;
-"""
-
-
-def test_a_store_without_clips_is_brought_up_to_date(tmp_path: Path) -> None:
-    path = tmp_path / "old.db"
-    old = sqlite3.connect(path)
-    old.executescript(f"{FIRST_SCHEMA}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 1;")
-    payload = an_alert(2, "raised").payload()
-    old.execute("INSERT INTO alert VALUES ('h1', ?, 'raised', 2, 'home', 1, NULL, NULL)", (ALERT_ID,))
-    old.execute("INSERT INTO message VALUES ('h1', ?, 2, ?, ?, ?)", (ALERT_ID, b"", payload, NOW.isoformat()))
-    old.execute(
-        "INSERT INTO response VALUES (1, 'h1', ?, 'seen', 'nurse', ?, 1)",
-        (ALERT_ID, NOW.isoformat()),
-    )
-    old.commit()
-    old.close()
-    store = Store.open(path)
-    (entry,) = store.entries()
-    assert (entry.standing.state, entry.open, entry.clip) == ("raised", True, False)
-    assert [reply.by for reply in entry.replies] == ["nurse"]
-    assert keep(store, ALERT_ID) == "new"
-    store.close()
-    again = Store.open(path)
-    assert again.entries()[0].clip
-    again.close()
 
 
 def test_one_is_written_as_a_recording(tmp_path: Path, store: Store) -> None:

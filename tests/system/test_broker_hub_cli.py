@@ -95,7 +95,7 @@ async def test_receives_lists_and_answers(mosquitto: Mosquitto, tmp_path: Path) 
             (entry,) = listed(store)
             assert entry | {"responses": None} == {
                 "home": "h1", "alert_id": ALERT_ID, "kind": "fall", "wearer": "w1", "state": "raised", "last_seq": 2,
-                "raised_by": "home", "open": True, "clip": False, "responses": None,
+                "raised_by": "home", "open": True, "clip": False, "responses": None, "told": [],
             }  # fmt: skip
             assert "seen by nurse" in falld("--store", store, "list").output
             hub.process.send_signal(signal.SIGTERM)
@@ -116,6 +116,27 @@ async def test_the_broker_tells_when_it_was_killed(mosquitto: Mosquitto, tmp_pat
         await until(lambda: watch.heard(hub_status("hub"))[-1] == {"hub": "hub", "online": False})
 
 
+async def test_goes_on_beside_a_damaged_store_and_tells_its_responders(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    store, url, told = tmp_path / "hub.db", f"mqtt://127.0.0.1:{mosquitto.port}", tmp_path / "told"
+    store.write_bytes(b"\xa5" * 8192)
+    roster = tmp_path / "responders.yaml"
+    roster.write_text(f"responders:\n  - {{id: anna, command: [sh, -c, 'cat > {told}.part; mv {told}.part {told}']}}\n")
+    home = Peer(Broker("127.0.0.1", mosquitto.port), "home", subscribe=[HOME.ack], births=[])
+    async with (
+        running(home.link.run),
+        program("--broker", url, "--store", store, "--responders", roster) as hub,
+    ):
+        await until(lambda: home.link.state.up and any("connected" in line for line in hub.err))
+        await home.link.publish(HOME.alert, an_alert(1, "raised").payload())
+        await until(told.exists)
+        await until(lambda: len(hub.out) == 2)
+    assert json.loads(told.read_text())["alert_id"] == ALERT_ID
+    assert "to        anna, home h1" in hub.out[1]
+    assert f"{store}.damaged-1: is a damaged store" in hub.err[0]
+    assert (tmp_path / "hub.db.damaged-1").read_bytes() == b"\xa5" * 8192
+    assert "told anna at" in falld("list", "--store", store).output
+
+
 async def test_a_wrong_password_is_told_and_never_shown(need: Callable[[str], str], tmp_path: Path) -> None:
     (tmp_path / "passwords").write_text("")
     settings = f"allow_anonymous false\npassword_file {tmp_path / 'passwords'}"
@@ -134,6 +155,8 @@ def test_what_cannot_be_done_is_told_in_a_line(tmp_path: Path) -> None:
         (["--broker", f"mqtt://u:{PASSWORD}@h"], "a password stands in it"),
         (["--broker", "mqtt://u@h", "--password-file", tmp_path / "none"], "cannot be read"),
         (["--name", "a/b"], "cannot be the id of a hub"),
+        (["--responders", tmp_path / "none.yaml"], "cannot be read"),
+        (["backup", tmp_path / "copy.db", "--store", tmp_path / "none.db"], "there is no store"),
     ):
         result = falld(*arguments)
         assert result.exit_code == 2
