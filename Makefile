@@ -20,7 +20,7 @@ campaign: $(VENV)/dev
 
 # Each alone: .venv/bin/python benchmarks/replay.py [--quick] [--json]
 benchmark: $(VENV)/benchmark
-	for each in live daemon latency replay memory; do $(BIN)/python benchmarks/$$each.py && echo || exit; done
+	for each in live daemon latency replay workers memory hub_throughput; do $(BIN)/python benchmarks/$$each.py && echo || exit; done
 	$(BIN)/python -m pytest benchmarks
 
 check: $(VENV)/dev

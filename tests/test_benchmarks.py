@@ -15,7 +15,7 @@ BENCHMARKS = str(Path(__file__).resolve().parent.parent / "benchmarks")
 @pytest.fixture(autouse=True)
 def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
-    for name in ("daemon", "latency", "live", "measure", "memory", "peers", "replay", "traces"):
+    for name in ("daemon", "latency", "live", "measure", "memory", "peers", "replay", "traces", "workers"):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
 
@@ -78,6 +78,13 @@ def test_every_decision_is_timed_to_its_acknowledgement(
     monkeypatch.setattr(latency, "LINK_S", 0.5)
     report = latency.measure(True)
     assert report.facts == {"decisions": latency.WEARERS, "acknowledged": latency.WEARERS}
+
+
+def test_two_workers_write_what_one_writes() -> None:
+    import workers
+
+    lines = workers.measure(True).facts["lines"]
+    assert lines["1"] == lines["2"]
 
 
 def test_memory_is_looked_at_on_the_samples_that_it_says() -> None:
