@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from falld.config.last_good import CopyError, keep, load_or_last_good, state_dir
 from falld.config.load import load
 from falld.daemon.heard import Heard
 from falld.daemon.run import run
+from falld.supervise.notify import Manager
 
 QUIET = {"samples"}
 """Ten a second of every wearable."""
@@ -44,7 +46,8 @@ async def _until_stopped(path: Path) -> None:
     if broken is not None:
         log.error("%s", broken)
     good = asyncio.Event()
-    work = asyncio.create_task(run(config, config_fault=broken, observer=partial(_heard, good)))
+    manager = Manager.of_environment(os.environ)
+    work = asyncio.create_task(run(config, config_fault=broken, observer=partial(_heard, good), manager=manager))
     keeping = asyncio.create_task(_keep_once(good, state_dir(config), path, text))
 
     def stop() -> None:

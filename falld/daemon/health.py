@@ -105,6 +105,15 @@ def to_wire(health: Mapping[str, Any], utc: datetime, *, clock_synced: bool) -> 
     )
 
 
+def in_one_line(health: Health) -> str:
+    """For the machine's own service manager."""
+    streaming = sum(wearable.state == "streaming" for wearable in health.wearables)
+    count = len(health.faults)
+    faults = "no fault" if not count else f"{count} fault{'s' * (count > 1)}, the first: {health.faults[0].what}"
+    waiting = f"{health.outbox} messages wait for a hub"
+    return f"{streaming} of {len(health.wearables)} wearables stream, {waiting}, {faults}"
+
+
 def open_entry(alert: OpenAlert) -> dict[str, Any]:
     return {name: getattr(alert, name) for name in OpenEntry.model_fields}
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from falld.alert.clipbox import ClipError
-from falld.alert.clock import boot_id, boottime
+from falld.alert.clock import boot_id, boottime, clock_synced, utc_now
 from falld.config.schema import Config
 from falld.daemon import parts
 from falld.daemon.clips import Clips
 from falld.daemon.control import Answers, UnknownWearer, Word, answering
 from falld.daemon.drill import Drills
 from falld.daemon.escalation import Due, Escalation
-from falld.daemon.health import keep_telling, open_entry
+from falld.daemon.health import in_one_line, keep_telling, open_entry, to_wire
 from falld.daemon.heard import Heard, Kind, Observer, nobody
 from falld.daemon.inbox import Inbox
 from falld.daemon.keeper import Keeper
@@ -33,6 +33,8 @@ from falld.errors import FalldError, words
 from falld.publish.clips import ClipRoute
 from falld.publish.commands import CommandGate
 from falld.publish.worker import Worker
+from falld.supervise.alive import keep_told
+from falld.supervise.notify import NOBODY, Manager
 
 OUTBOX = "outbox.db"
 CLIPS = "clips"
@@ -52,6 +54,7 @@ class Home:
         memory: makes the one that is kept in a folder; None: nothing that is learnt outlives the home.
         config_fault: what is wrong with the file, where another configuration runs.
         observer: hears of everything that happens.
+        manager: hears that the home is ready and alive.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Home:
         memory: Callable[[Path], Memory] | None = None,
         config_fault: FalldError | None = None,
         observer: Observer = nobody,
+        manager: Manager = NOBODY,
     ) -> None:
         self._config = config
         self._model = model
@@ -72,6 +76,7 @@ class Home:
         self._make_memory = memory
         self._config_fault = config_fault
         self._observer = observer
+        self._manager = manager
         self._boot_id = boot_id()
         self._news = asyncio.Event()
         self._disk = Worker("outbox")
@@ -151,7 +156,8 @@ class Home:
             await open_parts.enter_async_context(answering(folder, Answers(self._drills, self.health, self._said)))
             helpers = (self._keeper.watch_deadlines, self._escalation.run, self._drills.run, self._inbox.run)
             health = partial(keep_telling, self.health, self._news, self._routes.set_health)
-            await _run_all([*self._routes.runs(), *helpers, health, *worn])
+            told = partial(keep_told, self._manager, self._status)
+            await _run_all([*self._routes.runs(), *helpers, health, told, *worn])
 
     async def health(self) -> dict[str, Any]:
         """How the home is."""
@@ -179,6 +185,10 @@ class Home:
             raise UnknownWearer(f"wearer {wearer}", "is not of this home", f"take one of {', '.join(known)}")
         self._tell("button", f"{word}, on the command line", wearer=wearer, button=word)
         return await (self._keeper.cancel(wearer) if word == "cancel" else self._keeper.help(wearer))
+
+    async def _status(self) -> str:
+        """In one line; the thread of the outbox answers too, or there is none."""
+        return in_one_line(to_wire(await self.health(), utc_now(), clock_synced=clock_synced()))
 
     def _alarmed(self, due: Due, fault: FalldError | None) -> None:
         text = words(fault) or f"the home's own, for alert {due.alert_id}: {due.why}"

@@ -20,17 +20,25 @@ from falld.detect.learnt import Learnt
 from falld.errors import FalldError
 from falld.resources import shipped_bundle
 from falld.sensors.source import Source
+from falld.supervise.notify import NOBODY, Manager
 
 log = logging.getLogger(__name__)
 
 
-async def run(config: Config, *, config_fault: FalldError | None = None, observer: Observer = nobody) -> None:
+async def run(
+    config: Config,
+    *,
+    config_fault: FalldError | None = None,
+    observer: Observer = nobody,
+    manager: Manager = NOBODY,
+) -> None:
     """Until cancelled.
 
     Args:
         config: what to run.
         config_fault: what is wrong with the file, where it is not the one that runs.
         observer: hears of everything that happens.
+        manager: hears that the home is ready and alive.
 
     Raises:
         FalldError: it cannot begin, or the disk does not do its part any more.
@@ -64,6 +72,7 @@ async def run(config: Config, *, config_fault: FalldError | None = None, observe
         memory=memory,
         config_fault=config_fault,
         observer=hear,
+        manager=manager,
     )
     await home.run()
 

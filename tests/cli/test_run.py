@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import select
 import signal
+import socket
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from brokers import Mosquitto
+from brokers import Mosquitto, free_port
 from click.testing import CliRunner
 from programs import falld, wait_for, write_config
 
@@ -57,3 +60,26 @@ def test_a_broken_file_at_boot(need: Callable[[str], str], tmp_path: Path) -> No
             process.wait(10)
     assert f"ERROR falld: {path}: is broken in line 10: alert.raise_after: unknown key" in said
     assert path.read_text() == broken
+
+
+def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That it is ready, also where no broker is there; that it lives, and how it is; that it stops."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"{folder}/notify")
+        systemd.settimeout(60)
+        monkeypatch.setenv("NOTIFY_SOCKET", f"{folder}/notify")
+        monkeypatch.setenv("WATCHDOG_USEC", "300000")
+        with falld("run", "-c", write_config(tmp_path, free_port())) as process:
+            assert systemd.recv(4096).startswith(b"READY=1\nSTATUS=")
+            said = [systemd.recv(4096) for _ in range(10)]
+            process.send_signal(signal.SIGTERM)
+            assert all(each.startswith(b"WATCHDOG=1\nSTATUS=") for each in said)
+            assert b"wearables stream, 0 messages wait for a hub, 1 fault, the first: 127.0.0.1:" in said[-1]
+            assert process.wait(30) == 0
+        *_, last = iter(lambda: systemd.recv(4096) if waits(systemd) else b"", b"")
+        assert last == b"STOPPING=1"
+
+
+def waits(listening: socket.socket) -> bool:
+    """Whether there is something to be received."""
+    return bool(select.select([listening], [], [], 0)[0])
