@@ -66,4 +66,4 @@ sbom:
 	    --output-file dist/falld.cdx.json build/home/bin/python
 
 clean:
-	rm -rf $(VENV) .bluez-vm build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bluez-vm .campaign-vm build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -13,12 +13,14 @@ from typing import Any
 from generator import Order
 from ledger import read
 
-from falld.alert.outbox import Outbox
+from falld.alert.enduring import EnduringOutbox
 from falld.daemon.home import OUTBOX
 
 Key = tuple[str, str, int]
 """Home, alert_id, seq."""
-OVERLAPPING = "of them while another lasted"
+OF_THEM = "of them "
+"""What counts faults once more begins so."""
+OVERLAPPING = f"{OF_THEM}while another lasted"
 
 
 def accepted(orders: Iterable[Order]) -> dict[Key, float]:
@@ -33,7 +35,7 @@ def waiting(orders: Iterable[Order]) -> set[Key]:
     left: set[Key] = set()
     for order in orders:
         if (order.state / OUTBOX).exists():
-            with closing(Outbox.open(order.state / OUTBOX)) as outbox:
+            with closing(EnduringOutbox.open(order.state / OUTBOX)) as outbox:
                 left |= {(order.home, *key) for key in outbox.waiting()}
     return left
 
@@ -135,7 +137,7 @@ HEADER = f"""\
 def row(v: Verdict) -> str:
     """A line of the table."""
     delays = " ".join(f"{v.percentile(p):6.1f}" for p in (0.5, 0.95, 0.99, 1.0))
-    faults = sum(v.faults.values()) - v.faults[OVERLAPPING]
+    faults = sum(n for name, n in v.faults.items() if not name.startswith(OF_THEM))
     return (
         f"{v.name:28} {v.alerts:6} {v.accepted:8} {len(v.lost) + len(v.late):5} {v.resent:6} {v.shown_twice:5} "
         f"{v.shown_again:5} {v.never_shown:6} {v.never_sounded:5} {faults:7} {delays}  {v.took_s:6.0f} s"
