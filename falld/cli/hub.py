@@ -33,6 +33,8 @@ from falld.publish.worker import Worker
 from falld.samples.block import Block
 from falld.samples.csvfile import write_csv
 from falld.samples.recording import Mark, Meta
+from falld.supervise.alive import keep_told
+from falld.supervise.notify import Manager
 
 PASSWORD_VARIABLE = "FALLD_MQTT_PASSWORD"
 
@@ -177,7 +179,12 @@ async def _serve(broker: Broker, name: str, path: Path, roster: Roster, as_jsonl
             said = now
             click.echo(now, err=True)
 
+    async def status() -> str:
+        await call(utc_now)  # a store that hangs keeps its thread from answering
+        return said or f"{broker.where}: connecting"
+
     call = Worker("falld-hub-store")
+    manager = Manager.of_environment(os.environ)
     try:
         store = await call(_open_or_begin, path)
         fault = damaged(path)
@@ -185,7 +192,7 @@ async def _serve(broker: Broker, name: str, path: Path, roster: Roster, as_jsonl
             click.echo(str(fault), err=True)
         try:
             hub = Hub(broker, name, store, call, show=screen.show, on_state=state, roster=roster)
-            serving = asyncio.ensure_future(hub.run())
+            serving = asyncio.gather(hub.run(), keep_told(manager, status))
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
             with contextlib.suppress(asyncio.CancelledError):

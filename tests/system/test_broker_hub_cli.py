@@ -8,7 +8,9 @@ import json
 import os
 import re
 import signal
+import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -146,6 +148,27 @@ async def test_a_wrong_password_is_told_and_never_shown(need: Callable[[str], st
             await until(lambda: hub.err)
     assert "refused the login" in hub.err[0]
     assert PASSWORD not in "\n".join(hub.err + hub.out)
+
+
+async def test_systemd_is_told(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"{folder}/notify")
+        systemd.setblocking(False)
+        said: list[str] = []
+
+        async def listen() -> None:
+            while True:
+                said.append((await asyncio.get_running_loop().sock_recv(systemd, 4096)).decode())
+
+        broker = f"mqtt://127.0.0.1:{mosquitto.port}"
+        told = {"NOTIFY_SOCKET": f"{folder}/notify", "WATCHDOG_USEC": "300000"}
+        async with running(listen), program("--store", tmp_path / "hub.db", "--broker", broker, **told) as hub:
+            up = f"WATCHDOG=1\nSTATUS=127.0.0.1:{mosquitto.port}: connected with MQTT 5"
+            await until(lambda: up in said)
+            hub.process.send_signal(signal.SIGTERM)
+            assert await hub.process.wait() == 0
+            await until(lambda: said[-1] == "STOPPING=1")
+        assert said[0].startswith("READY=1\nSTATUS=127.0.0.1")
 
 
 def test_what_cannot_be_done_is_told_in_a_line(tmp_path: Path) -> None:
