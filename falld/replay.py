@@ -22,6 +22,14 @@ _ROUNDING = 1e-6
 """Of a millisecond: what a float64 of seconds may be off a whole one, and is then not rounded up to the next."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that is said of one recording."""
+
+    lines: list[Line]
+    warnings: list[str] = field(default_factory=list)
+
+
 @dataclass
 class Replay:
     """Settings of a replay, and what it has met so far."""
@@ -34,23 +42,22 @@ class Replay:
     """Lets the blocks through at its own speed."""
     learnt: Learnt | None = None
     """Goes on from one recording to the next; None: nothing adapts."""
-    unusable: int = 0
-    recordings: int = 0
-    hours: float = 0.0
     warnings: list[str] = field(default_factory=list)
     """Of the latest recording."""
 
-    def lines(self, recording: Recording | Unusable) -> Iterator[Line]:
-        """The lines of one recording, `end` last; in order of `t`, then `impact_t`, a gap first among equals."""
-        self.recordings += 1
+    def lines(self, recording: Recording | Unusable, judged: Survey | None = None) -> Iterator[Line]:
+        """The lines of one recording, `end` last; in order of `t`, then `impact_t`, a gap first among equals.
+
+        Args:
+            judged: what `judged` says of it; None: that is found out first.
+        """
         self.warnings = []
         try:
             if isinstance(recording, Unusable):
                 raise recording.error
             recording = Kept(recording)
-            yield from self._run(recording, self.judged(recording))
+            yield from self._run(recording, judged or self.judged(recording))
         except RecordingError as error:
-            self.unusable += 1
             yield unusable(recording, error)
 
     def judged(self, recording: Recording) -> Survey:
@@ -72,10 +79,14 @@ class Replay:
         ]
 
     def _run(self, recording: Recording, judged: Survey) -> Iterator[Line]:
-        placement = self.placement or recording.meta.placement
+        placement = self.placement_of(recording)
         detector = Detector(self.bundle, judged.clock, placement, candidates=self.candidates, learnt=self.learnt)
         yield from tell(recording, judged, _events(detector, self._blocks(recording)), lambda: detector.filled)
-        self.hours += judged.duration_s / 3600
+
+    def placement_of(self, recording: Recording | Unusable) -> str:
+        """Where a recording is taken to be worn."""
+        said = "unknown" if isinstance(recording, Unusable) else recording.meta.placement
+        return self.placement or said
 
     def _blocks(self, recording: Recording) -> Iterator[Block]:
         return recording.blocks() if self.pace is None else self.pace(recording.blocks())

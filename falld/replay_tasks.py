@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from falld.detect.bundle import SUMS, Bundle
 from falld.detect.gate import Finding
 from falld.detect.stretch import Stretch, findings
 from falld.errors import FalldError
-from falld.replay import Line, Replay
+from falld.replay import Replay, Told
+from falld.replay_together import together
 from falld.tasks.batches import Batch
 
 
@@ -62,14 +63,6 @@ def same_bundle(folder: str, sums: str) -> Bundle:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """All that is said of one recording."""
-
-    lines: list[Line]
-    warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
 class Part:
     """A stretch of a recording in which something is to be found."""
 
@@ -89,11 +82,7 @@ def tell_batch(batch: Batch[Settings]) -> list[Told]:
         FalldError: the recordings are not here, or others are; the bundle likewise.
     """
     replay = Replay(batch.how.loaded(), batch.how.placement, batch.how.candidates)
-    told = []
-    for recording in batch.checked():
-        lines = list(replay.lines(recording))
-        told.append(Told(lines, replay.warnings))
-    return told
+    return [Told(list(lines), told.warnings) for _, lines, told in together(replay, batch.checked())]
 
 
 def find_part(part: Part) -> list[Finding]:

@@ -15,8 +15,8 @@ from falld.detect.judge import Judge
 from falld.detect.learnt import Learnt
 from falld.detect.stretch import stretches
 from falld.detect.window import GRID_HZ
-from falld.replay import Replay, tell, unusable
-from falld.replay_tasks import Part, Settings, Told, find_part, tell_batch
+from falld.replay import Replay, Told, tell, unusable
+from falld.replay_tasks import Part, Settings, find_part, tell_batch
 from falld.samples.recording import Filed, RecordingError, Unusable
 from falld.samples.survey import Survey, name_of
 from falld.tasks import fingerprint

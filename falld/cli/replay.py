@@ -19,8 +19,9 @@ from falld.detect.budget import BUDGET_PER_DAY
 from falld.detect.bundle import Bundle
 from falld.detect.learnt import Learnt
 from falld.errors import FalldError
-from falld.replay import Line, Replay
-from falld.replay_tasks import Settings, Told
+from falld.replay import Line, Replay, Told
+from falld.replay_tasks import Settings
+from falld.replay_together import together
 from falld.replays import Replays
 from falld.resources import shipped_bundle
 from falld.samples.archive import SUFFIX, index_path
@@ -89,7 +90,10 @@ def command(
         learnt = None if state is None else _remembered(state, loaded.name)
         pace = None if speed is None else lambda blocks: _paced(blocks, speed)
         replay = Replay(loaded, placement, candidates, pace, learnt)
-        screen.show(((one, replay.lines(one), replay) for one in open_paths(paths)), loaded.name)
+        if pace is None and learnt is None:
+            screen.show(together(replay, open_paths(paths)), loaded.name)
+        else:
+            screen.show(((one, replay.lines(one), replay) for one in open_paths(paths)), loaded.name)
         if state is not None and learnt is not None:
             with replacing(state) as target:
                 target.write(learnt.to_bytes(loaded.name))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,17 +31,18 @@ RECENT = 32
 """Alarms that a person's answer can still take out of the count: those of ten days at the usual budget."""
 
 
-def ladder(limit: float) -> list[float]:
+@lru_cache(maxsize=64)
+def ladder(limit: float) -> tuple[float, ...]:
     """The `STEPS` + 1 probabilities that a limit may be raised to, itself first; one that nothing reaches stays."""
     if not 0 < limit < 1:
-        return [limit] * (STEPS + 1)
+        return (limit,) * (STEPS + 1)
     logit = math.log(limit / (1 - limit))
-    return [limit, *(max(limit, round(1 / (1 + math.exp(-logit - STEP * k)), 6)) for k in range(1, STEPS + 1))]
+    return limit, *(max(limit, round(1 / (1 + math.exp(-logit - STEP * k)), 6)) for k in range(1, STEPS + 1))
 
 
-def doubtful_ladder(limit: float) -> list[float]:
+def doubtful_ladder(limit: float) -> tuple[float, ...]:
     """The same of the probability from which a candidate is followed up."""
-    return [limit] * WATCHED + ladder(limit)[: STEPS + 1 - WATCHED]
+    return (limit,) * WATCHED + ladder(limit)[: STEPS + 1 - WATCHED]
 
 
 class Budget:
@@ -90,7 +93,7 @@ class Budget:
             for alarm in self._recent:
                 alarm[2] *= DECAY
 
-    def count(self, impact_t: float, probability: float, limits: list[float]) -> None:
+    def count(self, impact_t: float, probability: float, limits: Sequence[float]) -> None:
         """Something came of a candidate.
 
         Args:

@@ -153,7 +153,8 @@ class _Tally:
         level = np.add.reduce(np.sqrt(square), axis=1) / n
         gravity = np.add.reduce((np.add.reduce(acc, axis=2) / n) ** 2, axis=0)
         spread = np.sqrt(np.maximum(np.add.reduce(square, axis=1) / n - gravity, 0))
-        frozen = (seconds == seconds[:, :, :1]).all(axis=(0, 2))
+        frozen = (seconds[:, :, 0] == seconds[:, :, -1]).all(axis=0)
+        frozen[frozen] = (seconds[:, frozen] == seconds[:, frozen, :1]).all(axis=(0, 2))
         live = ~frozen & (spread <= STILL_SPREAD * np.sqrt(gravity))
         return _Tally(_kept(self.every, level), _kept(self.live, level[live]), _kept(self.frozen, level[frozen]))
 

@@ -31,14 +31,14 @@ def test_the_ladder_begins_at_the_limit_and_goes_up_evenly_in_logits() -> None:
     assert limits[0] == 0.7
     np.testing.assert_allclose(np.diff(np.log(limits / (1 - limits))), STEP, atol=1e-4)
     assert len(limits) == STEPS + 1
-    assert ladder(1.01) == [1.01] * (STEPS + 1)
+    assert ladder(1.01) == (1.01,) * (STEPS + 1)
 
 
 @given(st.floats(0.001, 0.9999), st.floats(0.001, 0.9999))
 def test_doubts_stay_below_thresholds_on_every_step(a: float, b: float) -> None:
     low, high = doubtful_ladder(min(a, b)), ladder(max(a, b))
     assert all(x <= y for x, y in zip(low, high, strict=True))
-    assert low == sorted(low)
+    assert list(low) == sorted(low)
 
 
 def test_the_first_hour_takes_three_alarms_to_move_anything() -> None:
