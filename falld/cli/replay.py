@@ -20,9 +20,7 @@ from falld.detect.bundle import Bundle
 from falld.detect.learnt import Learnt
 from falld.errors import FalldError
 from falld.replay import Line, Replay, Told
-from falld.replay_tasks import Settings
 from falld.replay_together import together
-from falld.replays import Replays
 from falld.resources import shipped_bundle
 from falld.samples.archive import SUFFIX, index_path
 from falld.samples.atomic import replacing
@@ -31,8 +29,6 @@ from falld.samples.catalogue import open_paths
 from falld.samples.csvfile import SUFFIXES, CsvRecording, yaml_path
 from falld.samples.meta import dump_yaml
 from falld.samples.recording import PLACEMENTS, Filed, Unusable
-from falld.tasks.cache import Cache
-from falld.tasks.executor import executor
 
 _PACE_S = 0.1
 """Recording time let through at once under `--speed`: about one notification of a wearable."""
@@ -102,6 +98,12 @@ def command(
             what = "does not go with --workers, --scheduler or --work"
             why = "each recording depends on those before it" if speed is None else "they have no pace"
             raise FalldError("--state" if speed is None else "--speed", what, f"leave them out: {why}")
+        # These take a tenth of a second to load, half of what the detector takes.
+        from falld.replay_tasks import Settings
+        from falld.replays import Replays
+        from falld.tasks.cache import Cache
+        from falld.tasks.executor import executor
+
         settings = Settings.of(folder, placement, candidates)
         with executor(workers, scheduler) as who:
             replays = Replays(settings, who, Cache(work))
