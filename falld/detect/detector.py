@@ -49,8 +49,9 @@ class Detector:
         self._held: list[Block] = []
         """Samples that came since the last ones were looked at, in which nothing is to be decided yet."""
         self._latest = 0.0
-        """Stamp of the last sample, and before which one nothing is to be decided unless there is a gap."""
+        """Stamp of the last sample."""
         self._due = -np.inf
+        """Stamp before which nothing is to be decided, unless there is a gap."""
         if state is not None:
             saved = unpack(state, bundle.name)
             self._learnt.restore(saved["learnt"])
