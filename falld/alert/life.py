@@ -32,7 +32,7 @@ class Life:
 
     def __init__(self, *, boot_id: str, raise_after_s: float = 20.0, new_id: Callable[[], str] = uuid7) -> None:
         self._boot_id = boot_id
-        self._raise_after_s = raise_after_s
+        self.raise_after_s = raise_after_s
         self._new_id = new_id
         self._episodes: list[Episode] = []  # oldest first; at most one of a wearer is open, tests aside
 
@@ -57,7 +57,7 @@ class Life:
         if episode is None:
             episode = self._new(wearer, "fall", cause)
             episode.report(source, cause, further=True)
-            return [*due, *self._begin(episode, now, self._raise_after_s)]
+            return [*due, *self._begin(episode, now, self.raise_after_s)]
         further = not episode.is_latest(source, cause)
         if further:
             episode.arm(now)
@@ -187,7 +187,7 @@ class Life:
 
     def _step(self, episode: Episode, event: Event, now: float, cause: Cause) -> list[Draft]:
         word, state = TRANSITIONS.get((episode.state, event), (None, episode.state))
-        episode.enter(state, now, self._raise_after_s)
+        episode.enter(state, now, self.raise_after_s)
         return [] if word is None else [episode.draft(word, now, cause)]
 
     def _call(self, episode: Episode, now: float, call: Cause) -> list[Draft]:

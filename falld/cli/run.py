@@ -12,9 +12,10 @@ from pathlib import Path
 import click
 
 from falld.cli.options import config_file, private_files
-from falld.config.last_good import CopyError, keep, load_or_last_good, state_dir
+from falld.config.last_good import load_or_last_good
 from falld.config.load import load
 from falld.daemon.heard import Heard
+from falld.daemon.reload import Reloading
 from falld.daemon.run import run
 from falld.supervise.notify import Manager
 
@@ -30,8 +31,8 @@ log = logging.getLogger("falld")
 def command(path: Path, check: bool) -> None:
     """Listen to the wearables of a home, find falls, and see each alert to the monitoring hub.
 
-    Ends on SIGTERM or SIGINT; alerts that no hub has are sent when it runs again. Where the configuration is broken,
-    the one that ran last under this name runs, and log and health tell what is wrong.
+    Ends on SIGTERM or SIGINT; alerts that no hub has are sent when it runs again. On SIGHUP the configuration is read
+    again. Where it is broken, the one that ran last under this name runs, and log and health tell what is wrong.
     """
     if check:
         load(path)
@@ -45,10 +46,13 @@ async def _until_stopped(path: Path) -> None:
     config, text, broken = load_or_last_good(path)
     if broken is not None:
         log.error("%s", broken)
-    good = asyncio.Event()
+    reloading = Reloading(path, text)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.ask)
+    observer = partial(_heard, reloading)
     manager = Manager.of_environment(os.environ)
-    work = asyncio.create_task(run(config, config_fault=broken, observer=partial(_heard, good), manager=manager))
-    keeping = asyncio.create_task(_keep_once(good, state_dir(config), path, text))
+    work = asyncio.create_task(
+        run(config, config_fault=broken, observer=observer, manager=manager, beside=reloading.run)
+    )
 
     def stop() -> None:
         if not work.cancelling():  # a second signal must not cut the goodbye short
@@ -60,21 +64,10 @@ async def _until_stopped(path: Path) -> None:
         await work
     except asyncio.CancelledError:
         log.info("stopped")
-    finally:
-        keeping.cancel()
 
 
-async def _keep_once(good: asyncio.Event, folder: Path, path: Path, text: str) -> None:
-    """A configuration with which something has begun to happen is one that runs."""
-    await good.wait()
-    try:
-        await asyncio.to_thread(keep, folder, path, text)
-    except CopyError as error:
-        log.error("%s", error)
-
-
-def _heard(good: asyncio.Event, heard: Heard) -> None:
-    good.set()
+def _heard(reloading: Reloading, heard: Heard) -> None:
+    reloading.runs()
     _log(heard)
 
 

@@ -90,11 +90,7 @@ def _header(path: Path) -> str:
 
 
 def _broken(error: ConfigError) -> BrokenConfig:
-    first, count = error.problems[0], len(error.problems)
-    place = f" in line {first.line}" if first.line else ""
-    key = f" {first.key}:" if first.key else ""
-    more = f" (and {count - 1} more)" if count > 1 else ""
-    what = f"is broken{place}:{key} {first.what}{more}; the configuration that ran last is used"
+    what = f"{error.summary}; the configuration that ran last is used"
     return BrokenConfig(str(error.path), what, "mend the file, see `falld config check`")
 
 

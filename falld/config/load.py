@@ -58,6 +58,15 @@ class ConfigError(FalldError):
         first = self.problems[0]
         super().__init__(self._place(first), first.what, first.remedy)
 
+    @property
+    def summary(self) -> str:
+        """In one line, without the file."""
+        first, count = self.problems[0], len(self.problems)
+        place = f" in line {first.line}" if first.line else ""
+        key = f" {first.key}:" if first.key else ""
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        return f"is broken{place}:{key} {first.what}{more}"
+
     def _place(self, problem: Problem) -> str:
         line = f":{problem.line}" if problem.line else ""
         return f"{self.path}{line}" + (f": {problem.key}" if problem.key else "")

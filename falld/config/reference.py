@@ -15,6 +15,12 @@ HEAD = f"""# The configuration file
 `falld config schema` to a file and name it in the first line of the configuration:
 `# yaml-language-server: $schema=falld.schema.json`.
 
+On SIGHUP (`systemctl reload falld`) a running `falld run` reads the file again, and takes over what changed while it
+runs: wearables and buttons of which nothing changed stream on untouched, open alerts keep their deadlines. `home`,
+`state_dir`, `routes`, `detector.bundle`, `detector.shadow` and `clips.send` are read at the start alone, as passwords
+and certificates are: where one of the keys changed, health has a fault until falld starts again. Where the file is
+broken, what ran before goes on, and log and health tell the line.
+
 This page is made of the schema by `falld config schema --markdown`.
 """
 

@@ -84,6 +84,12 @@ class Drills:
             self._answered = True
             self._changed.set()
 
+    def change(self, *, every: timedelta | None, answer_s: float) -> None:
+        """As `every` and `answer_s` of the beginning, from now on."""
+        self._every = every
+        self._answer = timedelta(seconds=answer_s)
+        self._changed.set()
+
     @property
     def fault(self) -> TestUnanswered | None:
         """Nobody answered the last one in time."""

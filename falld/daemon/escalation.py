@@ -50,12 +50,18 @@ class Deadlines:
         self._seen_s = seen_s
         self._unacked = frozenset(unacked)
         self._acked: dict[str, int] = {}
+        self._earlier: dict[str, tuple[float, float]] = {}
 
     def begin(self, alerts: Iterable[OpenAlert]) -> None:
         """With the alerts that were open then: what of them is not in the outbox, a hub has."""
         for alert in alerts:
             acked = (seq for seq in range(alert.seq, 0, -1) if (alert.alert_id, seq) not in self._unacked)
             self._acked[alert.alert_id] = next(acked, 0)
+
+    def change(self, commit_s: float, seen_s: float, alerts: Iterable[OpenAlert]) -> None:
+        """For alerts to come; those that are open keep their times."""
+        self._earlier = {a.alert_id: self._times(a) for a in alerts}
+        self._commit_s, self._seen_s = commit_s, seen_s
 
     def acked(self, alert_id: str, seq: int) -> None:
         """A hub has committed this message."""
@@ -68,12 +74,16 @@ class Deadlines:
         for alert in alerts:
             if alert.kind == "test" or alert.raised_t is None or alert.withdrawn or alert.response:
                 continue
+            commit_s, seen_s = self._times(alert)
             if self._acked.get(alert.alert_id, 0) < alert.begun_seq:
                 due.append(
-                    Due(max(alert.begun_t + self._commit_s, alert.raised_t), alert.alert_id, "commit", alert.begun_seq)
+                    Due(max(alert.begun_t + commit_s, alert.raised_t), alert.alert_id, "commit", alert.begun_seq)
                 )
-            due.append(Due(max(alert.begun_t, alert.raised_t) + self._seen_s, alert.alert_id, "seen", alert.begun_seq))
+            due.append(Due(max(alert.begun_t, alert.raised_t) + seen_s, alert.alert_id, "seen", alert.begun_seq))
         return sorted(due)
+
+    def _times(self, alert: OpenAlert) -> tuple[float, float]:
+        return self._earlier.get(alert.alert_id, (self._commit_s, self._seen_s))
 
 
 class Escalation:
@@ -112,6 +122,11 @@ class Escalation:
         self._now = now
         self._last: float | None = None
         self._kept = asyncio.Event()
+
+    def change(self, alarm: Alarm, *, commit_s: float, seen_s: float, apart_s: float) -> None:
+        """From now on; alerts that are open keep their deadlines."""
+        self._alarm, self._apart_s = alarm, apart_s
+        self.deadlines.change(commit_s, seen_s, self._alerts())
 
     async def run(self) -> None:
         """Until cancelled."""

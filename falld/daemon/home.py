@@ -12,6 +12,7 @@ from typing import Any
 
 from falld.alert.clipbox import ClipError
 from falld.alert.clock import boot_id, boottime, clock_synced, utc_now
+from falld.config.changes import Change, change
 from falld.config.schema import Config
 from falld.daemon import parts
 from falld.daemon.clips import Clips
@@ -55,6 +56,7 @@ class Home:
         config_fault: what is wrong with the file, where another configuration runs.
         observer: hears of everything that happens.
         manager: hears that the home is ready and alive.
+        beside: runs as long as the home does, and may `change` it.
     """
 
     def __init__(
@@ -68,8 +70,10 @@ class Home:
         config_fault: FalldError | None = None,
         observer: Observer = nobody,
         manager: Manager = NOBODY,
+        beside: Callable[[Home], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
-        self._config = config
+        self.config = config
+        """What runs."""
         self._model = model
         self._make_detector = make_detector
         self._make_shadow = make_shadow
@@ -77,6 +81,7 @@ class Home:
         self._config_fault = config_fault
         self._observer = observer
         self._manager = manager
+        self._beside = beside
         self._boot_id = boot_id()
         self._news = asyncio.Event()
         self._disk = Worker("outbox")
@@ -84,6 +89,7 @@ class Home:
         self._clip_fault: ClipError | None = None
         self._clips: Clips | None = None
         self._worn: Worn
+        self._memory: Memory | None = None
         self._keeper: Keeper
         self._routes: Routes
         self._inbox: Inbox
@@ -99,33 +105,33 @@ class Home:
             SecretError: a broker's password cannot be had.
             NotOurs: the outbox is held by another program, something else, or of a newer falld.
         """
-        self._worn = Worn(self._config, self._make_detector)
-        brokers = [broker_of(route.broker, self._config.home.id) for route in self._config.routes]
-        folder = parts.state_folder(self._config)
+        self._worn = Worn(self.config.wearers, self._make_detector)
+        brokers = [broker_of(route.broker, self.config.home.id) for route in self.config.routes]
+        folder = parts.state_folder(self.config)
         async with contextlib.AsyncExitStack() as open_parts:
             open_parts.callback(self._clip_disk.close)
             open_parts.callback(self._disk.close)
             self._keeper = await Keeper.open(
                 folder / OUTBOX,
-                raise_after_s=self._config.alert.raise_after_s,
+                raise_after_s=self.config.alert.raise_after_s,
                 disk=self._disk,
                 routes=[broker.where for broker in brokers],
                 observer=self._hear,
                 wake=lambda: self._routes.wake(),
             )
             open_parts.push_async_callback(self._keeper.close)
-            self._escalation = await parts.escalation(self._config, self._keeper, self._disk, self._alarmed)
-            self._drills = parts.drills(self._config, self._keeper)
+            self._escalation = await parts.escalation(self.config, self._keeper, self._disk, self._alarmed)
+            self._drills = parts.drills(self.config, self._keeper)
             # The folder is of this program alone now, as the outbox is.
-            box, self._clip_fault = await parts.open_clips(self._config, folder / CLIPS, self._clip_disk)
+            box, self._clip_fault = await parts.open_clips(self.config, folder / CLIPS, self._clip_disk)
             shared = Shared(
-                home=self._config.home.id,
+                home=self.config.home.id,
                 boot_id=self._boot_id,
                 model=self._model,
                 outbox=self._keeper.outbox,
                 disk=self._disk,
                 gate=CommandGate(self._boot_id, self._keeper.commands),
-                silent_s=self._config.alert.hub_silent_s,
+                silent_s=self.config.alert.hub_silent_s,
                 receive=lambda said: self._inbox.take(said),
                 acked=lambda ack: self._escalation.deadlines.acked(ack.alert_id, ack.seq),
                 tell=self._tell,
@@ -133,31 +139,67 @@ class Home:
             self._routes = Routes(
                 brokers,
                 shared,
-                after_s=self._config.alert.second_route_after_s,
+                after_s=self.config.alert.second_route_after_s,
                 clips=None if box is None else ClipRoute(box, self._clip_disk),
             )
             if box is not None:
-                budget = self._config.clips.near_misses_a_day
+                budget = self.config.clips.near_misses_a_day
                 self._clips = Clips(box, self._clip_disk, self._routes.wake_clips, near_misses_a_day=budget)
             self._inbox = Inbox(
-                self._config.home.id,
+                self.config.home.id,
                 self._keeper,
                 clips=self._clips,
                 believe=lambda said: self._worn.learn_from(said, self._keeper),
                 tell=self._tell,
             )
+            self._memory = None if self._make_memory is None else self._make_memory(folder / LEARNT)
             worn = self._worn.put_on(
                 self._keeper,
                 self._hear,
                 clips=self._clips,
                 make_shadow=self._make_shadow,
-                memory=None if self._make_memory is None else self._make_memory(folder / LEARNT),
+                memory=self._memory,
             )
             await open_parts.enter_async_context(answering(folder, Answers(self._drills, self.health, self._said)))
             helpers = (self._keeper.watch_deadlines, self._escalation.run, self._drills.run, self._inbox.run)
             health = partial(keep_telling, self.health, self._news, self._routes.set_health)
             told = partial(keep_told, self._manager, self._status)
-            await _run_all([*self._routes.runs(), *helpers, health, told, *worn])
+            runs: list[Callable[[], Coroutine[Any, Any, None]]] = [*self._routes.runs(), *helpers, health, told, worn]
+            if self._memory is not None:
+                runs.append(self._memory.run)
+            if self._beside is not None:
+                runs.append(partial(self._beside, self))
+            await _run_all(runs)
+
+    async def change(self, wanted: Config) -> Change:
+        """Runs on as this configuration has it. Open alerts keep their deadlines, and wearables of which nothing
+        changed are not touched.
+
+        Raises:
+            UnknownDriver, DescriptionError: a wearable cannot be spoken with; nothing has changed.
+        """
+        done = change(self.config, wanted)
+        await self._worn.change(done.runs.wearers)
+        self.config = config = done.runs
+        self._keeper.raise_after(config.alert.raise_after_s)
+        times = config.alarm
+        self._escalation.change(
+            parts.alarm(config), commit_s=times.commit_s, seen_s=times.seen_s, apart_s=times.apart_s
+        )
+        self._drills.change(every=parts.test_every(config), answer_s=config.alarm.seen_s)
+        self._routes.change(after_s=config.alert.second_route_after_s, silent_s=config.alert.hub_silent_s)
+        if self._clips is not None:
+            self._clips.near_misses_a_day = config.clips.near_misses_a_day
+        if self._memory is not None:
+            self._memory.change(parts.empty_of(config))
+        return done
+
+    def set_config_fault(self, fault: FalldError | None) -> None:
+        """What of the file does not run."""
+        self._config_fault = fault
+        if fault is not None:
+            self._tell("fault", str(fault), fault=str(fault))
+        self._news.set()
 
     async def health(self) -> dict[str, Any]:
         """How the home is."""
@@ -180,7 +222,7 @@ class Home:
 
     async def _said(self, word: Word, wearer: str) -> str | None:
         """On the command line, for a wearer."""
-        known = [each.id for each in self._config.wearers]
+        known = [each.id for each in self.config.wearers]
         if wearer not in known:
             raise UnknownWearer(f"wearer {wearer}", "is not of this home", f"take one of {', '.join(known)}")
         self._tell("button", f"{word}, on the command line", wearer=wearer, button=word)

@@ -127,6 +127,10 @@ class Keeper:
         """What `keep_test` took last."""
         return self._test
 
+    def raise_after(self, seconds: float) -> None:
+        """What the wearer has to cancel a fall from now on; a deadline that is running stays."""
+        self._life.raise_after_s = seconds
+
     def open_alerts(self) -> list[OpenAlert]:
         return self._life.open_alerts()
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, get_args
+from typing import get_args
 
-from falld.config.schema import Config
 from falld.config.wearers import Button as ButtonConfig
 from falld.config.wearers import Wearable as WearableConfig
 from falld.daemon.heard import Heard, Observer
@@ -36,54 +36,47 @@ class Live:
     """What of a home is heard so.
 
     Args:
-        config: what is in it.
         make_detector: the detector for a source and what was learnt, and why falls may not be found with the two.
         now: seconds of CLOCK_BOOTTIME.
-
-    Raises:
-        FalldError: a driver that there is none of, or a description that cannot be used.
     """
 
-    def __init__(self, config: Config, make_detector: MakeDetector, *, now: Callable[[], float]) -> None:
-        self._config = config
+    def __init__(self, make_detector: MakeDetector, *, now: Callable[[], float]) -> None:
         self._make_detector = make_detector
         self._now = now
         self._radio = Radio(now=now)
-        self._buttons: list[AdvertisedButton] = []
-        self._sources = {
-            each.source: self._source(each)
-            for wearer in config.wearers
-            for each in wearer.wearables
-            if each.recording is None
-        }
 
     @property
-    def faults(self) -> list[str]:
-        """Of the adapters, and of the buttons."""
-        buttons = [button.fault for button in self._buttons if button.fault is not None]
-        return [str(fault) for fault in (*self._radio.faults, *buttons)]
+    def faults(self) -> list[FalldError]:
+        """Of the adapters."""
+        return list(self._radio.faults)
 
-    async def open(self, wearable: str, learnt: Learnt) -> Opened:
-        """The wearable with this id, with a detector that is made when it streams."""
-        source = self._sources[wearable]
-        late = LateDetector(source, self._make_detector, learnt)
+    def wearable(self, config: WearableConfig) -> Callable[[Learnt], Opened]:
+        """How it is opened, with a detector that is made when it streams.
 
-        def status() -> Status:
-            told = source.status
-            return told if told.fault is not None else replace(told, fault=late.fault)
+        Raises:
+            FalldError: a driver that there is none of, or a description that cannot be used.
+        """
+        source = self._source(config)
 
-        return Opened(source, late, None, status)
+        def opened(learnt: Learnt) -> Opened:
+            late = LateDetector(source, self._make_detector, learnt)
 
-    def runs(self, keeper: Keeper, observer: Observer) -> list[Callable[[], Coroutine[Any, Any, None]]]:
-        """What is to be run until the end of the home."""
-        self._buttons = [
-            AdvertisedButton(
-                wearer.id, each, self._radio.adapter(each.adapter), keeper, observer=observer, now=self._now
-            )
-            for wearer in self._config.wearers
-            for each in wearer.buttons
-        ]
-        return [*(button.run for button in self._buttons), self._radio.run]
+            def status() -> Status:
+                told = source.status
+                return told if told.fault is not None else replace(told, fault=late.fault)
+
+            return Opened(source, late, None, status)
+
+        return opened
+
+    def button(self, wearer: str, config: ButtonConfig, keeper: Keeper, observer: Observer) -> AdvertisedButton:
+        """One of this wearer's."""
+        adapter = self._radio.adapter(config.adapter)
+        return AdvertisedButton(wearer, config, adapter, keeper, observer=observer, now=self._now)
+
+    async def run(self) -> None:
+        """Serves the adapters, until cancelled."""
+        await self._radio.run()
 
     def _source(self, config: WearableConfig) -> BleWearable:
         usual = Wish()
@@ -155,6 +148,8 @@ class AdvertisedButton:
     ) -> None:
         self.fault: FrameError | None = None
         """Why what it says cannot be read."""
+        self.acting = asyncio.Lock()
+        """Held while what it says is done; it is not to be cancelled then."""
         self._wearer = wearer
         self._config = config
         self._adapter = adapter
@@ -170,10 +165,14 @@ class AdvertisedButton:
             async for each in pressed:
                 data = {"source": source, "wearer": self._wearer, "button": each.kind, "battery": each.battery}
                 self._observer(Heard("button", self._now(), f"{each.kind} ({each.click})", data))
-                if each.kind == "cancel":
-                    await self._keeper.cancel(self._wearer)
-                else:
-                    await self._keeper.help(self._wearer, source)
+                async with self.acting:
+                    if each.kind == "cancel":
+                        await self._keeper.cancel(self._wearer)
+                    else:
+                        await self._keeper.help(self._wearer, source)
+
+    async def finish(self) -> None:
+        """It waits for nothing."""
 
     def _doubt(self, fault: FrameError | None) -> None:
         if fault is not None and self.fault is None:

@@ -42,6 +42,14 @@ class Memory:
             self._kept[path] = self._read(path)
         return self._kept[path]
 
+    def change(self, empty: Callable[[], Learnt]) -> None:
+        """Makes what is known from now on; what was learnt goes on in it as far as it still adapts."""
+        self._empty = empty
+        for learnt in self._kept.values():
+            fresh = empty()
+            fresh.restore(learnt.dump())
+            learnt.gravity, learnt.budget = fresh.gravity, fresh.budget
+
     async def run(self) -> None:
         """Keeps it from time to time, until cancelled, and then once more."""
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from falld.alert.clipbox import ClipBox, ClipError
@@ -15,6 +16,7 @@ from falld.daemon.alarm import Alarm
 from falld.daemon.drill import Drills
 from falld.daemon.escalation import Deadlines, Due, Escalation
 from falld.daemon.keeper import Keeper
+from falld.detect.learnt import Learnt
 from falld.errors import FalldError
 from falld.publish.worker import Call
 
@@ -51,17 +53,22 @@ async def open_clips(config: Config, folder: Path, disk: Call) -> tuple[ClipBox 
         return None, error
 
 
+def alarm(config: Config) -> Alarm:
+    """The home's own."""
+    secrets = [route.broker.password_env for route in config.routes if route.broker.password_env is not None]
+    return Alarm(config.alarm.command, timeout_s=config.alarm.timeout_s, withhold=secrets)
+
+
 async def escalation(
     config: Config, keeper: Keeper, disk: Call, tell: Callable[[Due, FalldError | None], None]
 ) -> Escalation:
-    """The home's own alarm, with what is due of the alerts that are open."""
+    """When it runs, with what is due of the alerts that are open."""
     settings = config.alarm
     deadlines = Deadlines(settings.commit_s, settings.seen_s, await disk(keeper.outbox.waiting))
     deadlines.begin(keeper.open_alerts())
-    secrets = [route.broker.password_env for route in config.routes if route.broker.password_env is not None]
     return Escalation(
         deadlines,
-        Alarm(settings.command, timeout_s=settings.timeout_s, withhold=secrets),
+        alarm(config),
         alerts=keeper.open_alerts,
         done=keeper.alarms,
         keep=keeper.keep_alarms,
@@ -71,14 +78,25 @@ async def escalation(
     )
 
 
+def test_every(config: Config) -> timedelta | None:
+    """From one test alarm to the next that comes by itself."""
+    days = config.test_alarm.every_days
+    return None if days is None else timedelta(days=days)
+
+
+def empty_of(config: Config) -> Callable[[], Learnt]:
+    """Makes what is known of a wearer on the first day."""
+    settings = config.detector
+    return partial(Learnt.empty, calibrate=settings.calibrate, budget_per_day=settings.budget_per_day)
+
+
 def drills(config: Config, keeper: Keeper) -> Drills:
     """Test alarms."""
-    days = config.test_alarm.every_days
     return Drills(
         lambda: keeper.test(config.home.id),
         last=keeper.last_test,
         keep=keeper.keep_test,
-        every=None if days is None else timedelta(days=days),
+        every=test_every(config),
         answer_s=config.alarm.seen_s,
         now=boottime,
         utc=utc_now,

@@ -46,6 +46,11 @@ class Pulse:
             self._last = self._now()
             self._beat.set()
 
+    def change(self, silent_s: float) -> None:
+        """As `silent_s` of the beginning, from now on."""
+        self._silent_s = silent_s
+        self._beat.set()
+
     async def run(self) -> None:
         """Until cancelled."""
         while True:

@@ -43,6 +43,13 @@ class Routes:
         """What is to be run until the end of the home."""
         return [run for route in self.all for run in (route.publisher.run, route.pulse.run)]
 
+    def change(self, *, after_s: float, silent_s: float) -> None:
+        """As they were given at the beginning, from now on."""
+        self._after_s = after_s
+        for route in self.all:
+            route.pulse.change(silent_s)
+        self.wake()
+
     def wake(self) -> None:
         """Something was committed to the outbox, or is to go another way."""
         for route in self.all:

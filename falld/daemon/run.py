@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from falld.config.schema import Config
-from falld.daemon import heap
+from falld.daemon import heap, parts
 from falld.daemon.heard import Heard, Observer, nobody
 from falld.daemon.home import Home
 from falld.daemon.memory import Memory
@@ -31,6 +31,7 @@ async def run(
     config_fault: FalldError | None = None,
     observer: Observer = nobody,
     manager: Manager = NOBODY,
+    beside: Callable[[Home], Coroutine[Any, Any, None]] | None = None,
 ) -> None:
     """Until cancelled.
 
@@ -39,6 +40,7 @@ async def run(
         config_fault: what is wrong with the file, where it is not the one that runs.
         observer: hears of everything that happens.
         manager: hears that the home is ready and alive.
+        beside: runs as long as the home does, and may change it.
 
     Raises:
         FalldError: it cannot begin, or the disk does not do its part any more.
@@ -48,21 +50,16 @@ async def run(
     shadow = None if config.detector.shadow is None else await _shadow(config.detector.shadow)
     heap.trim()
 
-    wanted = config.detector.candidates
-    near_misses = config.clips.send and config.clips.near_misses_a_day > 0
-
     def hear(heard: Heard) -> None:
-        if wanted or heard.kind != "impact":
+        if home.config.detector.candidates or heard.kind != "impact":
             observer(heard)
 
     def detector(source: Source, learnt: Learnt) -> tuple[Detector, BundleError | None]:
-        made = Detector(bundle, source.clock, source.placement, candidates=wanted or near_misses, learnt=learnt)
+        made = Detector(bundle, source.clock, source.placement, candidates=True, learnt=learnt)
         return made, _too_slow(bundle, source.clock.rate_hz)
 
     def memory(folder: Path) -> Memory:
-        settings = config.detector
-        empty = partial(Learnt.empty, calibrate=settings.calibrate, budget_per_day=settings.budget_per_day)
-        return Memory(folder, bundle.name, empty)
+        return Memory(folder, bundle.name, parts.empty_of(config))
 
     home = Home(
         config,
@@ -73,6 +70,7 @@ async def run(
         config_fault=config_fault,
         observer=hear,
         manager=manager,
+        beside=beside,
     )
     await home.run()
 

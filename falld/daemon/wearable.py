@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
@@ -79,6 +80,9 @@ class Wearable:
         self.name = name
         self.state: State = "starting"
         self.fault: FalldError | None = None
+        self.acting = asyncio.Lock()
+        """Held while what it says is done; it is not to be cancelled then."""
+        self._detector: Detecting | None = None
         self._open = opener
         self._keeper = keeper
         self._observer = observer
@@ -102,6 +106,7 @@ class Wearable:
             source = opened.source
             self._clock = source.clock
             self._status = opened.status
+            self._detector = opened.detector
             told = f"clock {source.clock.kind}, {source.clock.rate_hz:.1f} Hz, {source.placement}"
             self._tell("listening", told, clock=source.clock.kind, placement=source.placement)
             for warning in source.warnings:
@@ -112,13 +117,21 @@ class Wearable:
                 async for reading in readings:
                     self._time, self._clock = source.time, source.clock
                     self._look()
-                    await self._take(reading, opened.detector)
+                    async with self.acting:
+                        await self._take(reading, opened.detector)
                     self._compare(reading, source)
         except FalldError as error:
             if self._cutter is not None:
                 await self._cutter.end()
             self._enter("failed")
             self._fail(error)
+
+    async def finish(self) -> None:
+        """It was taken off: what waits is decided on what there is."""
+        if self._detector is not None:
+            await self._act(self._detector.finish())
+        if self._cutter is not None:
+            await self._cutter.end()
 
     def impact_of(self, alert_id: str) -> float | None:
         """Stream time of the one impact that an alert told of; None: of several or of none of this wearable's."""
@@ -168,9 +181,7 @@ class Wearable:
                 await self._keeper.help(self.wearer, self.name)
             case Ended():
                 self._enter("ended")
-                await self._act(detector.finish())
-                if self._cutter is not None:
-                    await self._cutter.end()
+                await self.finish()
                 self._tell("ended", f"{self._samples} samples", samples=self._samples)
 
     async def _act(self, events: list[Event]) -> None:

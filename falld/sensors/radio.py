@@ -57,6 +57,7 @@ class Radio:
         self._timing = timing or Timing()
         self._adapters: dict[str | None, Adapter] = {}
         self._claimed: set[str] = set()
+        self._serving: asyncio.TaskGroup | None = None
 
     @property
     def faults(self) -> list[SourceError]:
@@ -67,6 +68,8 @@ class Radio:
         """By its name; None: the first one that is powered."""
         if name not in self._adapters:
             self._adapters[name] = Adapter(name, cycle=power_cycle if self._owner else None)
+            if self._serving is not None:
+                self._serving.create_task(self._adapters[name].run())
         return self._adapters[name]
 
     def wearable(
@@ -103,7 +106,11 @@ class Radio:
         return BleWearable(name, link, wish=wish, placement=placement, now=self._now)
 
     async def run(self) -> None:
-        """Serves the adapters that were asked for so far, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for adapter in self._adapters.values():
-                tasks.create_task(adapter.run())
+        """Serves the adapters that are asked for, until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as self._serving:
+                for adapter in self._adapters.values():
+                    self._serving.create_task(adapter.run())
+                await asyncio.get_running_loop().create_future()
+        finally:
+            self._serving = None
