@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from falld.detect.bundle import SUMS, Bundle
+from falld.detect.bundle import SUMS, Bundle, check_sums
 from falld.detect.gate import Finding
 from falld.detect.stretch import Stretch, findings
 from falld.errors import FalldError
@@ -33,7 +33,7 @@ class Settings:
         Raises:
             FalldError: it is not a bundle.
         """
-        Bundle.load(bundle)
+        check_sums(bundle)
         return cls(str(bundle.absolute()), (bundle / SUMS).read_text("ascii"), placement, candidates)
 
     def loaded(self) -> Bundle:

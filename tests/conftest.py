@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from dask_clusters import dask_cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIRE_ALL = os.environ.get("FALLD_REQUIRE_ALL") == "1"
@@ -47,6 +48,13 @@ def data() -> Path:
     if not (folder / "sisfall.parquet").exists():
         skip_or_fail(f"no recordings in {folder} (set FALLD_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real Dask cluster of two workers, for all tests: it takes seconds to start."""
+    with dask_cluster(tmp_path_factory.mktemp("dask"), workers=2, python_path=str(ROOT / "tests" / "tasks")) as address:
+        yield address
 
 
 @pytest.hookimpl(wrapper=True)

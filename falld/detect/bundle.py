@@ -63,7 +63,7 @@ class Bundle:
             BundleError: a file is missing or changed, the model was made for other features, or it gives other
                 probabilities on this machine than where it was made.
         """
-        _check_sums(folder)
+        check_sums(folder)
         return cls.untried(folder)._tried(folder / REFERENCE)
 
     @classmethod
@@ -133,7 +133,12 @@ class Bundle:
         return replace(self, batches=reference.same_at_once(self._judge))
 
 
-def _check_sums(folder: Path) -> None:
+def check_sums(folder: Path) -> None:
+    """That the files of a bundle are those that it was made with.
+
+    Raises:
+        BundleError: one is missing or changed.
+    """
     sums = folder / SUMS
     try:
         lines = sums.read_text("ascii").split("\n")

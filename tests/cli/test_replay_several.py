@@ -8,13 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from dask_clusters import dask_cluster
 from distributed import Client
 
 from falld.cli import main
@@ -52,12 +50,6 @@ def alone(archive: str) -> Result:
 
 def same(result: Result, alone: Result) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (2, alone.stdout, alone.stderr), result.stderr
-
-
-@pytest.fixture(scope="module")
-def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with dask_cluster(tmp_path_factory.mktemp("dask"), workers=2) as address:
-        yield address
 
 
 def test_on_a_cluster_also_when_a_worker_is_killed(archive: str, alone: Result, dask: str) -> None:

@@ -15,12 +15,6 @@ from falld.tasks.cluster import Cluster
 from falld.tasks.executor import Lost, executor, in_order
 
 
-@pytest.fixture(scope="module")
-def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with dask_cluster(tmp_path_factory.mktemp("dask"), workers=2, python_path=str(Path(__file__).parent)) as found:
-        yield found
-
-
 @pytest.fixture
 def client(dask: str) -> Iterator[Cluster]:
     with executor(None, dask) as who:
