@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -15,10 +16,10 @@ from pydantic_core import ErrorDetails
 
 from falld import described
 from falld.config.schema import Config
+from falld.config.versions import MIGRATIONS, VERSION, Migration
 from falld.errors import FalldError
 
 DEFAULT_PATH = Path("/etc/falld/falld.yaml")
-VERSION = 1
 EXAMPLE = "see deploy/falld.example.yaml"
 SECRETS = {"password", "passwd", "pass", "secret", "token", "credentials"}
 PLACES_OF_SECRETS = {"password_file", "password_env", "password_credential", "key_file", "key_credential"}
@@ -38,6 +39,8 @@ EXPECTED = {
     "tuple_type": "a list",
 }
 """What a key wants, by pydantic's name for the mistake."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,28 +106,37 @@ def read(path: Path) -> str:
         raise UnreadableConfig(path, [Problem(0, "", "is not UTF-8 text", "save it as UTF-8")]) from None
 
 
-def parse(text: str, path: Path) -> Config:
-    """Checks what is, or is to be, the content of a configuration file.
+def parse(text: str, path: Path, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> Config:
+    """Checks what is, or is to be, the content of a configuration file; the log tells what an older one is to change.
+
+    Args:
+        migrations: from older versions, without a gap.
 
     Raises:
         ConfigError: something in it is not as it must be.
     """
     root = _compose(text, path)
-    version = _child(root, "version")
-    if isinstance(version, yaml.ScalarNode) and version.value != str(VERSION):
-        what = f"expected {VERSION}, the only version that this falld reads, found {_found(version)}"
-        raise ConfigError(path, [Problem(_line(version), "version", what, f"rewrite the file, {EXAMPLE}")])
+    older = range(_version(_child(root, "version"), path, migrations), VERSION)
     problems = list(_duplicates(root, (), set()))
     try:
         data = yaml.SafeLoader("").construct_document(root)
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(path, [*problems, _syntax(error)]) from None
+    if problems and older:
+        raise ConfigError(path, problems)
+    for version in older:
+        data = migrations[version].change(data) | {"version": version + 1}
     try:
         config = Config.model_validate(data, context={"base": path.absolute().parent})
     except ValidationError as error:
         problems += [_problem(root, details) for details in error.errors(include_url=False)]
     if problems:
         raise ConfigError(path, problems)
+    for version in older:
+        remedy = f"write `version: {version + 1}`, and {migrations[version].remedy}"
+        log.warning(
+            "%s:%d: version: %d is read as %d; %s", path, _find(root, ("version",))[1], version, version + 1, remedy
+        )
     return config
 
 
@@ -142,6 +154,21 @@ def _compose(text: str, path: Path) -> yaml.Node:
         found = "an empty file" if root is None else _found(root)
         raise ConfigError(path, [Problem(0, "", f"expected keys and values, found {found}", EXAMPLE)])
     return root
+
+
+def _version(node: yaml.Node | None, path: Path, migrations: Mapping[int, Migration]) -> int:
+    """What the file says, where that can be read."""
+    if not isinstance(node, yaml.ScalarNode) or node.value == str(VERSION):
+        return VERSION  # that it is missing, or no number, its check tells
+    said = int(node.value) if re.fullmatch(r"[0-9]{1,9}", node.value) else -1
+    if said in migrations:
+        return said
+    if said > VERSION:
+        what, remedy = f"expected {VERSION} at most, found {said}, which is of a newer falld", "update falld"
+    else:
+        known = ", ".join(map(str, [*sorted(migrations), VERSION]))
+        what, remedy = f"expected {known}, found {_found(node)}", f"rewrite the file, {EXAMPLE}"
+    raise ConfigError(path, [Problem(_line(node), "version", what, remedy)])
 
 
 def _syntax(error: yaml.YAMLError | ValueError) -> Problem:

@@ -151,10 +151,7 @@ MISTAKES = {
     ),
     "another version": (
         ("version: 1\n", "version: 2\nnew: 3\n"),
-        [
-            "1: version: expected 1, the only version that this falld reads, found 2; "
-            "rewrite the file, see deploy/falld.example.yaml"
-        ],
+        ["1: version: expected 1 at most, found 2, which is of a newer falld; update falld"],
     ),
     "quoted version": (
         ("version: 1", 'version: "1"'),
