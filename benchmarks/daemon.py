@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live import HZ, Strap, cpu_s, home, worn
-from measure import ROOT, Figure, Report, environment, installed, interleaved, program, run
+from measure import ROOT, Figure, Report, environment, installed, interleaved, program, run, status
 
 from falld.samples.block import Block
 from falld.samples.csvfile import write_csv
@@ -163,18 +163,6 @@ async def listening(process: asyncio.subprocess.Process) -> None:
         if not line:
             raise RuntimeError("falld run ended")
         left -= b"listening" in line
-
-
-def status(pid: int) -> dict[str, int]:
-    """Sizes of /proc/PID/status in bytes, and the number of threads."""
-    told = {}
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        key, _, value = line.partition(":")
-        if value.endswith("kB"):
-            told[key] = int(value.split()[0]) * 1024
-        elif key == "Threads":
-            told[key] = int(value)
-    return told
 
 
 if __name__ == "__main__":

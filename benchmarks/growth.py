@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+from falld.daemon import heap
 from falld.detect.budget import BUDGET_PER_DAY
 from falld.detect.bundle import Bundle
 from falld.detect.detector import Detector
@@ -24,16 +25,19 @@ from falld.samples.recording import Unusable
 ROWS = 1 << 20
 """Of the archive's first recording, at most: 20 MB that stand in memory from the beginning."""
 
+AT_ONCE = 4096
+"""Samples fed at once: what a block takes for a moment is then small beside what is looked for."""
+
 
 def endless(archive: Path) -> tuple[float, Iterator[Block]]:
-    """The first recording's rate, and its blocks again and again on a clock that goes on."""
+    """The first recording's rate, and its samples again and again on a clock that goes on."""
     recording = next(iter(read_archive(archive)))
     assert not isinstance(recording, Unusable)
     rate_hz = recording.meta.sample_rate_hz
     assert rate_hz is not None
     kept: list[Block] = []
     for block in recording.blocks():
-        kept.append(block)
+        kept += [Block(block.t[i : i + AT_ONCE], block.acc[i : i + AT_ONCE]) for i in range(0, len(block), AT_ONCE)]
         if sum(map(len, kept)) >= ROWS:
             break
     span = float(kept[-1].t[-1] - kept[0].t[0]) + 1 / rate_hz
@@ -61,6 +65,7 @@ def main(archive: Path, how: str, marks: list[int]) -> None:
             events += len(detector.feed(block))
             fed += len(block)
         gc.collect()
+        heap.trim()
         told.append(resident() if how == "rss" else tracemalloc.get_traced_memory()[0])
     print(json.dumps({"fed": fed, "events": events, "bytes": told}))
 

@@ -6,10 +6,12 @@ import compileall
 import json
 import os
 import platform
+import select
 import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,6 +23,8 @@ import click
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARIES = ("numpy", "onnxruntime", "pyarrow", "scipy", "scikit-learn", "tsfel")
+LOOK_S = 0.02
+"""A process's peak is looked at so often until it ends."""
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -117,19 +121,37 @@ def run(*command: str | Path, core: int | None = None) -> Run:
         if core is not None:
             os.sched_setaffinity(0, {core})
 
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *map(str, command)], stdout=subprocess.PIPE, text=True, env=environment(), preexec_fn=bind
-    )
-    assert process.stdout is not None
-    said = process.stdout.read()
-    _, status, used = os.wait4(process.pid, 0)
-    wall_s = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    process.stdout.close()
-    if process.returncode:
-        raise click.ClickException(f"{' '.join(map(str, command))} ended with status {process.returncode}")
-    return Run(used.ru_utime + used.ru_stime, wall_s, used.ru_maxrss * 1024 / 1e6, said)
+    with tempfile.TemporaryFile("w+") as said:
+        began, peak = time.perf_counter(), 0
+        process = subprocess.Popen(
+            [sys.executable, *map(str, command)], stdout=said, env=environment(), preexec_fn=bind
+        )
+        ended = os.pidfd_open(process.pid)
+        try:
+            while not select.select([ended], [], [], LOOK_S)[0]:
+                peak = max(peak, status(process.pid).get("VmHWM", 0))
+        finally:
+            os.close(ended)
+        _, how, used = os.wait4(process.pid, 0)
+        wall_s = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(how)
+        if process.returncode:
+            raise click.ClickException(f"{' '.join(map(str, command))} ended with status {process.returncode}")
+        said.seek(0)
+        return Run(used.ru_utime + used.ru_stime, wall_s, peak / 1e6, said.read())
+
+
+def status(pid: int) -> dict[str, int]:
+    """Sizes of /proc/PID/status in bytes, and the number of threads. The system's own account of a child's peak begins
+    with what its parent had."""
+    told = {}
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        key, _, value = line.partition(":")
+        if value.endswith("kB"):
+            told[key] = int(value.split()[0]) * 1024
+        elif key == "Threads":
+            told[key] = int(value)
+    return told
 
 
 def last_core() -> int:
