@@ -11,7 +11,9 @@ file = pq.ParquetFile(sys.argv[1])
 samples = 0
 for i in range(file.num_row_groups):
     table = file.read_row_group(i)
-    x, y, z = (table.column(name).to_numpy().astype(np.float32) for name in ("x_mg", "y_mg", "z_mg"))
+    # Not by `to_numpy`: for that pyarrow loads pandas, where tsfel has brought it, in 0.3 s.
+    columns = (table.column(name).combine_chunks() for name in ("x_mg", "y_mg", "z_mg"))
+    x, y, z = (np.from_dlpack(column).astype(np.float32) for column in columns)
     magnitude = np.sqrt(x * x + y * y + z * z)
     samples += len(magnitude)
 print(samples)
