@@ -26,7 +26,7 @@ _PATIENCE_S = 10.0
 
 
 class Pool:
-    """Workers that are started at once and begun anew when they die.
+    """Workers that are started with the first task, as all may be kept already, and begun anew when they die.
 
     They are spawned: a fork of a process whose libraries run threads may hang.
 
@@ -37,9 +37,12 @@ class Pool:
     def __init__(self, workers: int) -> None:
         self.ahead = 4 * workers
         self._waiting: deque[_Job] = deque()
-        self._workers = [_Worker.hired() for _ in range(workers)]
+        self._number = workers
+        self._workers: list[_Worker] = []
 
     def start(self, function: Callable[[Task], Result], task: Task) -> Promise[Result]:
+        if not self._workers:
+            self._workers = [_Worker.hired() for _ in range(self._number)]
         job = _Job(self, function, task)
         self._waiting.append(job)
         self.see(0)
