@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import signal
 from collections.abc import Mapping, Sequence
 
+from falld.command import run_command
 from falld.errors import FalldError
 
 KEY = "alarm.command"
@@ -29,7 +26,7 @@ class Alarm:
     def __init__(self, command: Sequence[str] | None, *, timeout_s: float, withhold: Sequence[str] = ()) -> None:
         self._command = command
         self._timeout_s = timeout_s
-        self._withhold = {"CREDENTIALS_DIRECTORY", *withhold}
+        self._withhold = withhold
 
     async def sound(self, about: Mapping[str, str]) -> None:
         """Until the command has ended. What it prints goes where the daemon's errors go.
@@ -42,28 +39,13 @@ class Alarm:
         """
         if self._command is None:
             raise AlarmError(KEY, "an alert needed the home's own alarm, and there is none", "name a command for it")
-        environment = {name: value for name, value in os.environ.items() if name not in self._withhold}
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                env={**environment, **about},
-                start_new_session=True,
-            )
-        except OSError as error:
-            what = f"{self._command[0]} cannot be started: {error.strerror}"
-            raise AlarmError(KEY, what, "name a program that falld may run") from None
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                status = await process.wait()
-        except TimeoutError:
-            what = f"{self._command[0]} ran for {self._timeout_s:g} s and was killed"
-            raise AlarmError(KEY, what, "let it end by itself, or raise `alarm.timeout_s`") from None
-        finally:
-            with contextlib.suppress(ProcessLookupError):  # also what it left behind
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-        if status:
-            what = f"{self._command[0]} failed with status {status}"
-            raise AlarmError(KEY, what, "try it by hand, as the user that falld runs as")
+        await run_command(
+            self._command,
+            AlarmError,
+            KEY,
+            who="falld",
+            timeout_s=self._timeout_s,
+            timeout_key="`alarm.timeout_s`",
+            about=about,
+            withhold=self._withhold,
+        )
