@@ -19,8 +19,8 @@ from falld.detect.budget import BUDGET_PER_DAY
 from falld.detect.bundle import Bundle
 from falld.detect.learnt import Learnt
 from falld.errors import FalldError
-from falld.replay import Line, Replay, Told
-from falld.replay_together import together
+from falld.replay.recording import Line, Replay, Told
+from falld.replay.together import together
 from falld.resources import shipped_bundle
 from falld.samples.archive import SUFFIX, index_path
 from falld.samples.atomic import replacing
@@ -99,8 +99,8 @@ def command(
             why = "each recording depends on those before it" if speed is None else "they have no pace"
             raise FalldError("--state" if speed is None else "--speed", what, f"leave them out: {why}")
         # These take a tenth of a second to load, half of what the detector takes.
-        from falld.replay_tasks import Settings
-        from falld.replays import Replays
+        from falld.replay.several import Replays
+        from falld.replay.tasks import Settings
         from falld.tasks.cache import Cache
         from falld.tasks.executor import executor
 

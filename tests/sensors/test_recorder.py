@@ -17,7 +17,7 @@ from falld.detect.bundle import Bundle
 from falld.detect.detector import Detector
 from falld.detect.events import Decision, Event
 from falld.detect.window import GRID_HZ
-from falld.replay import Line, Replay
+from falld.replay.recording import Line, Replay
 from falld.resources import recordings_dir, shipped_bundle
 from falld.samples.block import Block
 from falld.samples.clock import Clock

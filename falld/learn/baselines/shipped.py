@@ -12,7 +12,7 @@ from falld.detect.detector import Detector
 from falld.detect.events import Decision
 from falld.learn.baselines.method import Found, Said
 from falld.learn.baselines.trace import Trace
-from falld.replay_tasks import same_bundle
+from falld.replay.tasks import same_bundle
 
 
 @dataclass(frozen=True, slots=True)

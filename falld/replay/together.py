@@ -13,7 +13,7 @@ from falld.detect.judge import Judge
 from falld.detect.learnt import Learnt
 from falld.detect.scout import Scout
 from falld.detect.window import Windows
-from falld.replay import Line, Replay, Told, tell, unusable
+from falld.replay.recording import Line, Replay, Told, tell, unusable
 from falld.samples.kept import Kept
 from falld.samples.recording import Filed, RecordingError, Unusable
 from falld.samples.survey import Survey

@@ -15,9 +15,9 @@ import pytest
 
 from falld.detect.bundle import Bundle
 from falld.errors import FalldError
-from falld.replay import Replay
-from falld.replay_tasks import Part, Settings, Told, tell_batch
-from falld.replays import Replays
+from falld.replay.recording import Replay
+from falld.replay.several import Replays
+from falld.replay.tasks import Part, Settings, Told, tell_batch
 from falld.resources import recordings_dir, shipped_bundle
 from falld.samples.archive_writer import ArchiveWriter
 from falld.samples.block import Block
@@ -117,7 +117,7 @@ def test_small_batches_and_this_process_say_the_same(
     folder: Path, alone: list[Told], pool: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert by(Here(), folder, long_rows=1000, points=700)[0] == alone
-    monkeypatch.setattr("falld.replays.BATCH_ROWS", 1)
+    monkeypatch.setattr("falld.replay.several.BATCH_ROWS", 1)
     assert by(pool, folder)[0] == alone
 
 
@@ -183,7 +183,7 @@ class _Mortal:
 def test_an_interrupted_run_goes_on_where_it_was(
     folder: Path, alone: list[Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("falld.replays.BATCH_ROWS", 1)
+    monkeypatch.setattr("falld.replay.several.BATCH_ROWS", 1)
     cache = Cache(tmp_path)
     with pytest.raises(KeyboardInterrupt):
         by(_Mortal(3), folder, cache)
@@ -203,7 +203,7 @@ def deadly(batch: Batch[Settings]) -> list[Told]:
 def test_a_recording_that_ends_its_worker_costs_no_other(
     folder: Path, alone: list[Told], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("falld.replays.tell_batch", deadly)
+    monkeypatch.setattr("falld.replay.several.tell_batch", deadly)
     monkeypatch.setattr("falld.tasks.pool.MOST_DEATHS", 2)
     cache = Cache(tmp_path)
     with executor(2, None) as who:

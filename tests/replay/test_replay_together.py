@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import falld.replay_together
+import falld.replay.together
 from falld.detect.bundle import Bundle
-from falld.replay import Replay
-from falld.replay_together import together
+from falld.replay.recording import Replay
+from falld.replay.together import together
 from falld.resources import recordings_dir, shipped_bundle
 from falld.samples.block import Block
 from falld.samples.catalogue import open_paths
@@ -28,7 +28,7 @@ def bundle() -> Bundle:
 def test_each_line_is_as_if_each_recording_had_been_alone(
     bundle: Bundle, rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(falld.replay_together, "TOGETHER_ROWS", rows)
+    monkeypatch.setattr(falld.replay.together, "TOGETHER_ROWS", rows)
     slow = tmp_path / "slow.csv"
     slow.write_text("time_s,x_g,y_g,z_g\n" + "".join(f"{i},0,0,{1 + i % 2 / 100}\n" for i in range(60)))
     paths = [str(recordings_dir()), str(tmp_path / "missing.csv"), str(slow)]

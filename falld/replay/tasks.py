@@ -10,8 +10,8 @@ from falld.detect.bundle import SUMS, Bundle, check_sums
 from falld.detect.gate import Finding
 from falld.detect.stretch import Stretch, findings
 from falld.errors import FalldError
-from falld.replay import Replay, Told
-from falld.replay_together import together
+from falld.replay.recording import Replay, Told
+from falld.replay.together import together
 from falld.tasks.batches import Batch
 
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-import falld.replay_tasks
+import falld.replay.tasks
 from falld.detect.events import Event
 from falld.detect.gate import Finding
 from falld.detect.judge import Judge
 from falld.detect.learnt import Learnt
 from falld.detect.stretch import stretches
 from falld.detect.window import GRID_HZ
-from falld.replay import Replay, Told, tell, unusable
-from falld.replay_tasks import Part, Settings, find_part, tell_batch
+from falld.replay.recording import Replay, Told, tell, unusable
+from falld.replay.tasks import Part, Settings, find_part, tell_batch
 from falld.samples.recording import Filed, RecordingError, Unusable
 from falld.samples.survey import Survey, name_of
 from falld.tasks import fingerprint
@@ -60,7 +60,7 @@ class Replays:
         self._points = points
         self._made_by = ""
         if cache.kept:
-            code = fingerprint.code(falld.replay_tasks.__name__)
+            code = fingerprint.code(falld.replay.tasks.__name__)
             how = settings.sums, settings.placement, settings.candidates, fingerprint.libraries()
             self._made_by = fingerprint.digest("replay", code, repr(how))
         self.computed = 0
