@@ -3,63 +3,59 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
-import socket
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import re
+import subprocess
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import click
 
 from falld.alert.clock import clock_synced
+from falld.checkup.broker import broker
+from falld.checkup.finding import Finding, ill, tried
+from falld.checkup.machine import power, wear
+from falld.checkup.running import of_health, of_legs, of_route
 from falld.cli.options import config_file
 from falld.config.last_good import state_dir
 from falld.config.load import DEFAULT_PATH, ConfigError, load
 from falld.config.schema import Config, Route
-from falld.daemon.login import broker_of
+from falld.daemon.control import ControlError, ask, ask_health
 from falld.errors import FalldError
-from falld.publish.broker import Broker
-from falld.publish.faults import LinkError, Unanswered, of_connecting
-from falld.publish.tls import tls_context
 from falld.resources import shipped_bundle
 
 ILL = 1
 """Exit status where there is something to do."""
 FREE_BYTES = 64 * 2**20
 """A thousand clips of 64 KiB, or more alerts than a home has in its life."""
-TCP_S = 5.0
-"""As long as the daemon waits: a SYN is repeated after 1 s and 3 s, so two may be lost."""
-AS_SERVICE = (
-    "systemd gives it to the service alone: `systemd-run --pipe --uid=falld "
-    "--property=LoadCredential={credential}:FILE falld doctor`, with the FILE of the service's unit"
-)
-Verdict = Literal["pass", "do", "skip"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    check: str
-    verdict: Verdict
-    """`do`: there is something to do; `skip`: it could not be looked at, for the reason that is told."""
-    what: str
-    remedy: str | None = None
+SIGNS = {"pass": "ok", "do": "!!", "skip": "?"}
+SCAN_S = 10.0
+"""Wearables advertise at least once in 10 s, most of them every second."""
+TRIP_S = 20.0
+"""A hub commits in milliseconds; a route that is tried second begins 8 s later."""
+LEAST_BLUEZ = (5, 55)
+"""What bleak asks for."""
 
 
 @click.command()
 @config_file("The configuration.", default=DEFAULT_PATH, show_default=True)
+@click.option("--test-alarm", is_flag=True, help="Send a test alarm too, to see that a hub commits it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
-def command(path: Path, as_json: bool) -> None:
-    """Look at all that an alert needs on its way; each line says that it is well, or what to do.
+def command(path: Path, test_alarm: bool, as_json: bool) -> None:
+    """Look at all that an alert needs on its way: `ok`, `!!` and what to do, or `?` where it cannot be looked at.
 
-    Run it as the user of the service, who must be able to do all of it. Nothing is sent and nothing is changed.
+    Run it as the user of the service, who must be able to do all of it. Where the daemon runs, it is asked for what it
+    alone knows: its logins, the hubs that it hears, each wearable. Nothing is sent and nothing is changed, but for the
+    test alarm of `--test-alarm`, which shows on the responder's screen.
 
     Exit status: 0, all is well; 1, there is something to do.
     """
     findings = examine(path)
+    if test_alarm:
+        findings += _round_trip(path)
     for finding in findings:
         click.echo(json.dumps(asdict(finding)) if as_json else _words(finding))
     if any(finding.verdict == "do" for finding in findings):
@@ -76,25 +72,91 @@ def examine(path: Path) -> list[Finding]:
             for each in error.problems
         ]
         return [*wrong, _clock()]
+    folder = state_dir(config)
+    health, daemon = _running(folder)
+    bluetooth = tried("bluetooth", lambda: _bluetooth(config))
     return [
         Finding("configuration", "pass", f"{path} is correct"),
-        _tried("bluetooth", lambda: _bluetooth(config)),
-        _tried("permissions", lambda: _permissions(state_dir(config))),
-        _tried("secrets", lambda: _secrets(config)),
-        _tried("disk", lambda: _disk(state_dir(config))),
+        bluetooth,
+        daemon,
+        tried("permissions", lambda: _permissions(state_dir(config))),
+        tried("secrets", lambda: _secrets(config)),
+        tried("disk", lambda: _disk(folder)),
+        wear(folder if folder.exists() else folder.parent),
+        power(),
         _clock(),
-        *(finding for number, route in enumerate(config.routes, 1) for finding in _broker(config, number, route)),
-        _tried("model", lambda: _model(config)),
+        *(
+            finding
+            for (name, route) in _named(config)
+            for finding in _route(config, name, route, {} if health is None else health)
+        ),
+        tried("model", lambda: _model(config)),
+        *(of_health(health) if health is not None else _advertised(config) if bluetooth.verdict == "pass" else ()),
     ]
 
 
-def _tried(check: str, look: Callable[[], str | None]) -> Finding:
-    """What `look` says is well; None: there is nothing to look at."""
+def _named(config: Config) -> list[tuple[str, Route]]:
+    """The routes, and what their checks are called."""
+    if len(config.routes) == 1:
+        return [("broker", config.routes[0])]
+    return [(f"broker {number}", route) for number, route in enumerate(config.routes, 1)]
+
+
+def _running(folder: Path) -> tuple[dict[str, Any] | None, Finding]:
+    """What the daemon that runs says of itself."""
     try:
-        well = look()
-    except FalldError as error:
-        return Finding(check, "do", f"{error.where}: {error.what}", error.remedy)
-    return Finding(check, "skip", "not needed here") if well is None else Finding(check, "pass", well)
+        health = ask_health(folder)
+    except ControlError as error:
+        what = f"{error.what}; its logins, hubs and wearables are looked at only while it runs"
+        return None, Finding("daemon", "skip", what, error.remedy)
+    return health, Finding("daemon", "pass", f"it runs, with {health['model']}")
+
+
+def _route(config: Config, name: str, route: Route, health: dict[str, Any]) -> list[Finding]:
+    """As the daemon has it where it is up, else what keeps it from being so."""
+    running = next((each for each in health.get("routes", ()) if each["route"] == route.broker.where), None)
+    if running is not None and running["up"]:
+        return of_route(name, running)
+    return broker(config, name, route)
+
+
+def _round_trip(path: Path) -> list[Finding]:
+    """A test alarm, until each route's hub has committed it."""
+    config = load(path)
+    routes = {route.broker.where: name for name, route in _named(config)}
+    came: list[tuple[str, float, str | None]] = []
+    try:
+        for leg in ask(state_dir(config), TRIP_S):
+            came.append((leg.leg, leg.after_s, leg.route))
+            if {route for what, _, route in came if what == "hub_committed"} >= set(routes):
+                break
+    except ControlError as error:
+        return [ill("test alarm", error)]
+    return of_legs(came, routes)
+
+
+def _advertised(config: Config) -> list[Finding]:
+    """Live wearables, where no daemon has a connection to them."""
+    from falld.cli.scan import listen
+    from falld.sensors.link import Wanted
+
+    wearables = [each for wearer in config.wearers for each in wearer.wearables if each.recording is None]
+    found: list[Finding] = []
+    for adapter in sorted({each.adapter for each in wearables}, key=str):
+        heard = asyncio.run(listen(adapter, SCAN_S))
+        for each in wearables:
+            if each.adapter != adapter:
+                continue
+            wanted = Wanted(each.address, each.name)
+            seen = next((said for said in heard if wanted.is_meant(said.address, said.name)), None)
+            check = f"wearable {each.source}"
+            if seen is None:
+                what = f"{wanted} did not advertise in {SCAN_S:g} s"
+                remedy = "wear it, charge it, bring it nearer, and end what else is connected to it"
+                found.append(Finding(check, "do", what, remedy))
+            else:
+                found.append(Finding(check, "pass", f"it advertises, {seen.rssi} dBm"))
+    return found
 
 
 def _bluetooth(config: Config) -> str | None:
@@ -112,7 +174,20 @@ def _bluetooth(config: Config) -> str | None:
             raise FalldError(where, "BlueZ has none", "plug it in, or see `rfkill list bluetooth` and `dmesg`")
         if not (on[adapter] if adapter is not None else any(on.values())):
             raise FalldError(where, "is off", "`rfkill unblock bluetooth`, then `bluetoothctl power on`")
-    return f"BlueZ answers; {', '.join(f'{name} is {_on(up)}' for name, up in sorted(on.items()))}"
+    return f"{_bluez()}; {', '.join(f'{name} is {_on(up)}' for name, up in sorted(on.items()))}"
+
+
+def _bluez() -> str:
+    """Its version, where that is told."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run(["bluetoothctl", "--version"], capture_output=True, text=True, timeout=5, check=False)
+        found = re.search(r"(\d+)\.(\d+)", done.stdout)
+        if found is not None and tuple(map(int, found.groups())) < LEAST_BLUEZ:
+            least = ".".join(map(str, LEAST_BLUEZ))
+            raise FalldError("BlueZ", f"is {found.group()}, {least} is wanted", "update the operating system")
+        if found is not None:
+            return f"BlueZ {found.group()} answers"
+    return "BlueZ answers"
 
 
 def _on(up: bool) -> str:
@@ -171,98 +246,6 @@ def _model(config: Config) -> str:
     return f"{bundle.name} gives the probabilities that it gave where it was made"
 
 
-def _broker(config: Config, number: int, route: Route) -> list[Finding]:
-    """Name, TCP, TLS and login; what comes after a fault cannot be looked at."""
-    found: list[Finding] = []
-    name = "broker" if len(config.routes) == 1 else f"broker {number}"
-    steps: list[tuple[str, Callable[[Broker], str | None]]] = [
-        ("name", _name), ("TCP", _tcp), ("TLS", _tls),
-        ("login", lambda broker: asyncio.run(_login(broker, config.home.id))),
-    ]  # fmt: skip
-    try:
-        broker = broker_of(route.broker, config.home.id)
-    except FalldError as error:
-        credential = route.broker.password_credential or route.broker.key_credential
-        given = credential is None or "CREDENTIALS_DIRECTORY" in os.environ
-        remedy = error.remedy if given else AS_SERVICE.format(credential=credential)
-        return [Finding(f"{name} password", "do", f"{error.where}: {error.what}", remedy)]
-    for step, look in steps:
-        check = f"{name} {step}"
-        failed = next((finding.check for finding in found if finding.verdict != "pass" and finding.remedy), None)
-        if failed is not None:
-            found.append(Finding(check, "skip", f"only when {failed} is well"))
-        else:
-            found.append(_tried(check, lambda look=look: look(broker)))  # type: ignore[misc]
-    return found
-
-
-def _name(broker: Broker) -> str:
-    try:
-        found = socket.getaddrinfo(broker.host, broker.port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise of_connecting(broker.where, error) from None
-    return f"{broker.host} is {', '.join(sorted({str(each[4][0]) for each in found}))}"
-
-
-def _tcp(broker: Broker) -> str:
-    try:
-        socket.create_connection((broker.host, broker.port), TCP_S).close()
-    except OSError as error:
-        raise of_connecting(broker.where, error) from None
-    return f"{broker.where} answers"
-
-
-def _tls(broker: Broker) -> str | None:
-    if broker.tls is None:
-        return None
-    context = tls_context(broker.tls)
-    try:
-        with (
-            socket.create_connection((broker.host, broker.port), TCP_S) as plain,
-            context.wrap_socket(plain, server_hostname=broker.host) as encrypted,
-        ):
-            return f"{encrypted.version()}, and the certificate is for {broker.host}"
-    except OSError as error:
-        raise of_connecting(broker.where, error) from None
-
-
-async def _login(broker: Broker, home: str) -> str:
-    """By a client id of its own, so that the daemon keeps its connection, and without a last will of the home."""
-    try:
-        version = await _log_in(broker, home, "3.1.1" if broker.protocol == "3.1.1" else "5")
-    except Unanswered:
-        if broker.protocol != "auto":
-            raise
-        version = await _log_in(broker, home, "3.1.1")
-    shown = broker.tls is not None and broker.tls.cert_file is not None
-    name = broker.username or ("its certificate says" if shown else "nobody")
-    return f"as {name}, MQTT {version}; the home's topics may be listened to"
-
-
-async def _log_in(broker: Broker, home: str, version: Literal["5", "3.1.1"]) -> str:
-    from falld.alert.topics import Topics
-    from falld.publish.connection import Connection, Timing
-
-    topics = Topics(home)
-    connection = Connection(
-        broker,
-        f"falld-doctor-{home}",
-        version,
-        will=None,
-        on_message=lambda topic, payload, retain: None,
-        timing=Timing(),
-    )
-    refused: list[LinkError] = []
-    try:
-        await connection.open(Timing().answer)
-        refused = await connection.subscribe([topics.ack, topics.response, topics.command])
-    finally:
-        await connection.close(politely=True)
-    if refused:
-        raise refused[0]
-    return version
-
-
 def _words(finding: Finding) -> str:
     remedy = f"; {finding.remedy}" if finding.remedy else ""
-    return f"{finding.verdict:4}  {finding.check:14} {finding.what}{remedy}"
+    return f"{SIGNS[finding.verdict]:2}  {finding.check:14} {finding.what}{remedy}"

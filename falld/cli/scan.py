@@ -47,7 +47,7 @@ def command(seconds: float, adapter: str | None, everybody: bool, as_json: bool)
 
     A wearable that is connected to something else, or to falld already, advertises to nobody.
     """
-    found = asyncio.run(_listen(adapter, seconds))
+    found = asyncio.run(listen(adapter, seconds))
     near = sorted(map(_near, found), key=lambda each: (each.driver is None, -(each.rssi or UNHEARD), each.address))
     shown = [each for each in near if everybody or each.driver is not None]
     for each in shown:
@@ -58,8 +58,12 @@ def command(seconds: float, adapter: str | None, everybody: bool, as_json: bool)
         click.echo("nobody is heard", err=True)
 
 
-async def _listen(name: str | None, seconds: float) -> list[Advertisement]:
-    """Each with all that it said."""
+async def listen(name: str | None, seconds: float) -> list[Advertisement]:
+    """Who is heard in so long, each with all that it said.
+
+    Raises:
+        SourceError: nobody is, and the adapter is at fault.
+    """
     adapter = Adapter(name, cycle=None)
     heard: dict[str, Advertisement] = {}
 

@@ -38,12 +38,14 @@ class Pulse:
         self._silent_s = silent_s
         self._changed = changed
         self._now = now
+        self.beat_t: float | None = None
+        """When the last beat came; None: none did."""
         self._last = now()
         self._beat = asyncio.Event()
 
     def heard(self, said: HubStatus | Beat) -> None:
         if isinstance(said, Beat):
-            self._last = self._now()
+            self._last = self.beat_t = self._now()
             self._beat.set()
 
     def change(self, silent_s: float) -> None:

@@ -98,6 +98,7 @@ class Route:
             "protocol": link.protocol,
             "fault": words(self.publisher.fault),
             "hub_fault": words(self.pulse.fault),
+            "beat_age_s": None if self.pulse.beat_t is None else boottime() - self.pulse.beat_t,
         }
 
     def _sent(self, row: Row, result: PublishResult) -> None:

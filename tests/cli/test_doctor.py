@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bluez import private_bus
+from bluez import running as bluetooth
 from brokers import Mosquitto, free_port
 from click.testing import CliRunner
 from programs import write_config
+from wearables import PolarStrap
 
 from falld.cli import doctor, main
 
@@ -19,8 +23,8 @@ def _a_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "clock_synced", lambda: True)
 
 
-def examined(path: Path) -> tuple[int, dict[str, dict[str, str]]]:
-    done = CliRunner().invoke(main, ["doctor", "-c", str(path), "--json"])
+def examined(path: Path, *options: str) -> tuple[int, dict[str, dict[str, str]]]:
+    done = CliRunner().invoke(main, ["doctor", "-c", str(path), "--json", *options])
     found = [json.loads(line) for line in done.stdout.splitlines()]
     return done.exit_code, {each["check"]: each for each in found}
 
@@ -30,10 +34,29 @@ def test_all_is_well(need: Callable[[str], str], tmp_path: Path) -> None:
         status, found = examined(write_config(tmp_path, broker.port))
         log = broker.log()
     skipped = {check for check, each in found.items() if each["verdict"] == "skip"}
-    assert (status, skipped) == (0, {"bluetooth", "secrets", "broker TLS"})
+    assert (status, skipped - {"wear"}) == (0, {"bluetooth", "daemon", "secrets", "power", "broker TLS"})
     assert "MQTT 3.1.1" in found["broker login"]["what"]
     assert "Received DISCONNECT from falld-doctor-h1" in log
     assert not (tmp_path / "state").exists()
+
+
+def test_wearables_that_advertise(need: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, gone = "A0:9E:1A:0A:1B:2C", "A0:9E:1A:0A:1B:2D"
+    path = write_config(tmp_path, free_port())
+    both = f"- {{address: '{here}', id: here}}\n      - {{address: '{gone}', id: gone}}\n      - {{recording"
+    path.write_text(path.read_text().replace("- {recording", both))
+    monkeypatch.setattr(doctor, "SCAN_S", 3.0)
+
+    async def beside() -> dict[str, dict[str, str]]:
+        async with bluetooth() as bluez:
+            bluez.add(PolarStrap(here))
+            return (await asyncio.to_thread(examined, path))[1]
+
+    with private_bus(need("dbus-daemon"), monkeypatch):
+        found = asyncio.run(beside())
+    assert (found["wearable here"]["verdict"], found["wearable gone"]["verdict"]) == ("pass", "do")
+    assert "advertises, -" in found["wearable here"]["what"]
+    assert "did not advertise in 3 s" in found["wearable gone"]["what"]
 
 
 def test_each_of_two_brokers_is_looked_at(need: Callable[[str], str], tmp_path: Path) -> None:
@@ -103,6 +126,6 @@ def test_every_mistake_of_the_configuration_is_a_line(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["doctor", "-c", str(path)])
     assert done.exit_code == 1
     assert done.stdout.splitlines() == [
-        f"do    configuration  {path}:10: alert.raise_after: unknown key; did you mean `raise_after_s`?",
-        "pass  clock          it is synchronised",
+        f"!!  configuration  {path}:10: alert.raise_after: unknown key; did you mean `raise_after_s`?",
+        "ok  clock          it is synchronised",
     ]

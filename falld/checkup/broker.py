@@ -1,0 +1,115 @@
+"""The road to a broker, step by step: name, TCP, TLS, login."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from typing import Literal
+
+from falld.checkup.finding import Finding, tried
+from falld.config.schema import Config, Route
+from falld.daemon.login import broker_of
+from falld.errors import FalldError
+from falld.publish.broker import Broker
+from falld.publish.faults import LinkError, Unanswered, of_connecting
+from falld.publish.tls import tls_context
+
+TCP_S = 5.0
+"""As long as the daemon waits: a SYN is repeated after 1 s and 3 s, so two may be lost."""
+AS_SERVICE = (
+    "systemd gives it to the service alone: `systemd-run --pipe --uid=falld "
+    "--property=LoadCredential={credential}:FILE falld doctor`, with the FILE of the service's unit"
+)
+
+
+def broker(config: Config, name: str, route: Route) -> list[Finding]:
+    """Name, TCP, TLS and login; what comes after a fault cannot be looked at."""
+    found: list[Finding] = []
+    steps: list[tuple[str, Callable[[Broker], str | None]]] = [
+        ("name", _name), ("TCP", _tcp), ("TLS", _tls),
+        ("login", lambda broker: asyncio.run(_login(broker, config.home.id))),
+    ]  # fmt: skip
+    try:
+        met_at = broker_of(route.broker, config.home.id)
+    except FalldError as error:
+        credential = route.broker.password_credential or route.broker.key_credential
+        given = credential is None or "CREDENTIALS_DIRECTORY" in os.environ
+        remedy = error.remedy if given else AS_SERVICE.format(credential=credential)
+        return [Finding(f"{name} password", "do", f"{error.where}: {error.what}", remedy)]
+    for step, look in steps:
+        check = f"{name} {step}"
+        failed = next((finding.check for finding in found if finding.verdict != "pass" and finding.remedy), None)
+        if failed is not None:
+            found.append(Finding(check, "skip", f"only when {failed} is well"))
+        else:
+            found.append(tried(check, lambda look=look: look(met_at)))  # type: ignore[misc]
+    return found
+
+
+def _name(broker: Broker) -> str:
+    try:
+        found = socket.getaddrinfo(broker.host, broker.port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise of_connecting(broker.where, error) from None
+    return f"{broker.host} is {', '.join(sorted({str(each[4][0]) for each in found}))}"
+
+
+def _tcp(broker: Broker) -> str:
+    try:
+        socket.create_connection((broker.host, broker.port), TCP_S).close()
+    except OSError as error:
+        raise of_connecting(broker.where, error) from None
+    return f"{broker.where} answers"
+
+
+def _tls(broker: Broker) -> str | None:
+    if broker.tls is None:
+        return None
+    context = tls_context(broker.tls)
+    try:
+        with (
+            socket.create_connection((broker.host, broker.port), TCP_S) as plain,
+            context.wrap_socket(plain, server_hostname=broker.host) as encrypted,
+        ):
+            return f"{encrypted.version()}, and the certificate is for {broker.host}"
+    except OSError as error:
+        raise of_connecting(broker.where, error) from None
+
+
+async def _login(broker: Broker, home: str) -> str:
+    """By a client id of its own, so that the daemon keeps its connection, and without a last will of the home."""
+    try:
+        version = await _log_in(broker, home, "3.1.1" if broker.protocol == "3.1.1" else "5")
+    except Unanswered:
+        if broker.protocol != "auto":
+            raise
+        version = await _log_in(broker, home, "3.1.1")
+    shown = broker.tls is not None and broker.tls.cert_file is not None
+    name = broker.username or ("its certificate says" if shown else "nobody")
+    return f"as {name}, MQTT {version}; the home's topics may be listened to"
+
+
+async def _log_in(broker: Broker, home: str, version: Literal["5", "3.1.1"]) -> str:
+    from falld.alert.topics import Topics
+    from falld.publish.connection import Connection, Timing
+
+    topics = Topics(home)
+    connection = Connection(
+        broker,
+        f"falld-doctor-{home}",
+        version,
+        will=None,
+        on_message=lambda topic, payload, retain: None,
+        timing=Timing(),
+    )
+    refused: list[LinkError] = []
+    try:
+        await connection.open(Timing().answer)
+        refused = await connection.subscribe([topics.ack, topics.response, topics.command])
+    finally:
+        await connection.close(politely=True)
+    if refused:
+        raise refused[0]
+    return version
