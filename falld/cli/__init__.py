@@ -17,6 +17,7 @@ from falld.text import printable
 VERBS = {
     "benchmark": "Judge detectors beside published methods.",
     "cancel": "A wearer needs no help: take the alert back.",
+    "commission": "Try a home with its wearer's things: rooms, drop, button, test alarm.",
     "config": "Check, make and describe the configuration file.",
     "demo": "A fall on its way to an acknowledged alert, on this machine.",
     "doctor": "What keeps this machine from being a fall alarm, and what to do.",

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from falld.alert.clock import clock_synced
+from falld.checkup import commissioning
 from falld.checkup.broker import broker
 from falld.checkup.finding import Finding, ill, tried
 from falld.checkup.machine import power, wear
@@ -91,6 +92,7 @@ def examine(path: Path) -> list[Finding]:
             for finding in _route(config, name, route, {} if health is None else health)
         ),
         tried("model", lambda: _model(config)),
+        commissioning.finding(folder),
         *(of_health(health) if health is not None else _advertised(config) if bluetooth.verdict == "pass" else ()),
     ]
 

@@ -9,6 +9,7 @@ import click
 from falld.cli.options import config_file
 from falld.config.last_good import state_dir
 from falld.config.load import load
+from falld.config.schema import Config
 from falld.daemon.control import ask
 from falld.text import printable
 
@@ -31,13 +32,18 @@ def command(path: Path, wait_s: float | None) -> None:
     for leg in ask(state_dir(config), wait_s or config.alarm.seen_s):
         came.add((leg.leg, leg.route))
         click.echo(f"{leg.after_s:8.3f} s  {leg.leg.replace('_', ' ')}: {printable(leg.text)}")
+    missing = missing_of(config, came)
+    for what in missing:
+        click.echo(f"missing: {what}", err=True)
+    if missing:
+        raise click.exceptions.Exit(MISSING)
+
+
+def missing_of(config: Config, came: set[tuple[str, str | None]]) -> list[str]:
+    """What of a test alarm's road is not among the legs and their routes that came."""
     needed: dict[tuple[str, str | None], str] = {("committed", None): "nothing was committed on this machine"}
     for route in config.routes:
         where = route.broker.where
         needed["hub_committed", where] = f"no monitoring hub at {where} has committed it"
     needed["acknowledged", None] = "no person has answered it"
-    missing = [what for leg, what in needed.items() if leg not in came]
-    for what in missing:
-        click.echo(f"missing: {what}", err=True)
-    if missing:
-        raise click.exceptions.Exit(MISSING)
+    return [what for leg, what in needed.items() if leg not in came]

@@ -1,7 +1,7 @@
 """Where a program of this machine speaks with the running daemon: a Unix socket beside the outbox.
 
-It asks for a test alarm or how the home is, or says for a wearer what a button would say. Unlike a signal and a file
-it says at once that no daemon runs, and brings each leg back when it is done.
+It asks for a test alarm, how the home is or what happens there, or says for a wearer what a button would say. Unlike a
+signal and a file it says at once that no daemon runs, and brings each leg back when it is done.
 """
 
 from __future__ import annotations
@@ -11,22 +11,27 @@ import contextlib
 import json
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from falld.daemon.drill import Drills, Leg
+from falld.daemon.heard import Heard
 from falld.errors import FalldError
 
 SOCKET = "control"
-TEST_ALARM, HEALTH = b"test-alarm\n", b"health\n"
+TEST_ALARM, HEALTH, WATCH = b"test-alarm\n", b"health\n", b"watch\n"
 Word = Literal["cancel", "help"]
 WORDS: tuple[Word, ...] = get_args(Word)
 """Followed by the wearer's id."""
+WATCHING = "watching"
+"""The kind of the first line, from which on nothing is missed, and of one more each second."""
+WATCHING_S = 1.0
 LONGEST_S = 900.0
-"""A test alarm is followed for so long."""
+"""A test alarm, or what happens, is followed for so long."""
 ASK_S = 5.0
 
 log = logging.getLogger(__name__)
@@ -48,6 +53,8 @@ class Answers:
     health: Callable[[], Awaitable[dict[str, Any]]]
     said: Callable[[Word, str], Awaitable[str | None]]
     """For a wearer; gives the alert that it was about, None where there was none. Raises `UnknownWearer`."""
+    listening: Callable[[], AbstractContextManager[asyncio.Queue[Heard]]]
+    """To what happens at home, but for samples."""
 
 
 @asynccontextmanager
@@ -101,6 +108,15 @@ async def _answers(asked: bytes, answers: Answers) -> AsyncIterator[dict[str, An
                 yield leg._asdict()
     elif asked == HEALTH:
         yield await answers.health()
+    elif asked == WATCH:
+        with answers.listening() as queue:
+            while True:
+                yield {"kind": WATCHING}
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(WATCHING_S):
+                        while True:
+                            heard = await queue.get()
+                            yield {"kind": heard.kind, "text": heard.text, "data": dict(heard.data)}
     elif word in WORDS:
         try:
             yield {"alert_id": await answers.said(word, wearer)}
@@ -131,6 +147,17 @@ def ask_health(folder: Path) -> dict[str, Any]:
     raise ControlError(str(folder / SOCKET), "the daemon does not answer", "see its log")
 
 
+def watch(folder: Path, for_s: float) -> Iterator[dict[str, Any]]:
+    """What happens at home for so long, as `kind`, `text` and `data` of `Heard`, with one of kind `WATCHING` first and
+    every second.
+
+    Raises:
+        ControlError: no daemon can be asked.
+    """
+    for line in _asked(folder / SOCKET, WATCH, for_s, in_all=True):
+        yield json.loads(line)
+
+
 def say(folder: Path, word: Word, wearer: str) -> str | None:
     """Says something for a wearer to the daemon that runs with this folder.
 
@@ -150,7 +177,9 @@ def say(folder: Path, word: Word, wearer: str) -> str | None:
     raise ControlError(str(folder / SOCKET), "the daemon does not answer", "see its log")
 
 
-def _asked(path: Path, question: bytes, wait_s: float) -> Iterator[bytes]:
+def _asked(path: Path, question: bytes, wait_s: float, *, in_all: bool = False) -> Iterator[bytes]:
+    """`wait_s` counts anew from each line, unless it is for all of them."""
+    end = time.monotonic() + wait_s
     with socket.socket(socket.AF_UNIX) as link:
         try:
             link.connect(str(path))
@@ -160,4 +189,7 @@ def _asked(path: Path, question: bytes, wait_s: float) -> Iterator[bytes]:
             raise ControlError(str(path), what, "start `falld run`, and ask as its user or as root") from None
         link.settimeout(wait_s)
         with link.makefile("rb") as lines, contextlib.suppress(TimeoutError, ConnectionError):
-            yield from lines
+            for line in lines:
+                yield line
+                if in_all:
+                    link.settimeout(max(end - time.monotonic(), 0.001))

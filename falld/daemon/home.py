@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,7 @@ class Home:
         self._clip_disk = Worker("clips")
         self._clip_fault: ClipError | None = None
         self._clips: Clips | None = None
+        self._listeners: set[asyncio.Queue[Heard]] = set()
         self._worn: Worn
         self._memory: Memory | None = None
         self._keeper: Keeper
@@ -160,7 +161,8 @@ class Home:
                 make_shadow=self._make_shadow,
                 memory=self._memory,
             )
-            await open_parts.enter_async_context(answering(folder, Answers(self._drills, self.health, self._said)))
+            answers = Answers(self._drills, self.health, self._said, self._listening)
+            await open_parts.enter_async_context(answering(folder, answers))
             helpers = (self._keeper.watch_deadlines, self._escalation.run, self._drills.run, self._inbox.run)
             health = partial(keep_telling, self.health, self._news, self._routes.set_health)
             told = partial(keep_told, self._manager, self._status)
@@ -220,6 +222,15 @@ class Home:
             "counters": self._routes.counters() | {"inbox_dropped": self._inbox.dropped},
         }
 
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[asyncio.Queue[Heard]]:
+        queue: asyncio.Queue[Heard] = asyncio.Queue()
+        self._listeners.add(queue)
+        try:
+            yield queue
+        finally:
+            self._listeners.discard(queue)
+
     async def _said(self, word: Word, wearer: str) -> str | None:
         """On the command line, for a wearer."""
         known = [each.id for each in self.config.wearers]
@@ -243,6 +254,8 @@ class Home:
         if heard.kind != "samples":
             self._news.set()
             self._drills.hear(heard)
+            for listener in self._listeners:
+                listener.put_nowait(heard)
         self._observer(heard)
 
 
