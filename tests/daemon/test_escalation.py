@@ -125,7 +125,7 @@ async def test_each_stage_sounds_once_and_not_again_after_a_restart(tmp_path: Pa
     command = ["/bin/sh", "-c", f'echo "$FALLD_STAGE $FALLD_ALERT_ID" >> "{said}"']
     first = Sounded(life, command)
     async with running(first.escalation.run):
-        await until(lambda: first.kept and len(first.kept[-1]) == 2)
+        await until(lambda: said.exists() and len(said.read_text().split()) == 4)
     assert said.read_text().split() == ["commit", alert_id, "seen", alert_id]
     again = Sounded(life, command, done=first.kept[-1])
     async with running(again.escalation.run):

@@ -54,8 +54,10 @@ async def test_says_offline_at_its_end_and_the_broker_does_when_it_is_cut_off(mo
     watch = Peer(at(mosquitto.port), "watch", subscribe=["t/+/status"])
     one, two = Peer(at(mosquitto.port)), Peer(at(mosquitto.port), "two")
     async with running(watch.link.run):
+        await until(lambda: watch.link.state.up)
         async with running(one.link.run, two.link.run):
-            await until(lambda: ("t/one/status", b"online", False) in watch.messages)
+            for name in ("one", "two"):
+                await until(lambda topic=f"t/{name}/status": (topic, b"online", False) in watch.messages)
         await until(lambda: ("t/one/status", b"offline", False) in watch.messages)
         await until(lambda: ("t/two/status", b"offline", False) in watch.messages)
     late = Peer(at(mosquitto.port), "late", subscribe=["t/one/status"])

@@ -23,7 +23,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory, missing: Callable[[str],
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-    pip = [str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet"]
+    pip = [str(folder / "venv/bin/python"), "-I", "-m", "pip", "install", "--quiet"]
     done = subprocess.run(
         [*pip, "--constraint", str(ROOT / "constraints.txt"), str(wheel)], capture_output=True, text=True, check=False
     )
