@@ -34,7 +34,10 @@ def test_all_is_well(need: Callable[[str], str], tmp_path: Path) -> None:
         status, found = examined(write_config(tmp_path, broker.port))
         log = broker.log()
     skipped = {check for check, each in found.items() if each["verdict"] == "skip"}
-    assert (status, skipped - {"wear"}) == (0, {"bluetooth", "daemon", "secrets", "power", "broker TLS"})
+    assert (status, skipped - {"wear"}) == (
+        0,
+        {"bluetooth", "daemon", "secrets", "power", "broker TLS", "commissioning"},
+    )
     assert "MQTT 3.1.1" in found["broker login"]["what"]
     assert "Received DISCONNECT from falld-doctor-h1" in log
     assert not (tmp_path / "state").exists()
