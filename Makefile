@@ -2,9 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Of `make deb` and `make test-systemd`: Debian's, as amd64 or arm64, and bookworm or trixie.
+ARCH ?= arm64
+RELEASE ?= trixie
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-bluez campaign benchmark check format docs wheel sbom clean
+.PHONY: demo test test-bluez campaign benchmark check format docs wheel sbom deb test-systemd clean
 
 demo: $(VENV)/demo
 	$(BIN)/falld demo
@@ -14,6 +17,10 @@ test: $(VENV)/dev check
 
 test-bluez: $(VENV)/bin/python
 	$(BIN)/python tests/bluez/machine.py
+
+# Boots Debian: as root, with systemd-nspawn.
+test-systemd: $(VENV)/dev
+	$(BIN)/python tests/nspawn/booted.py --release $(RELEASE)
 
 campaign: $(VENV)/dev
 	$(BIN)/python tests/campaign/whole.py
@@ -65,5 +72,8 @@ sbom:
 	build/sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 	    --output-file dist/falld.cdx.json build/home/bin/python
 
+deb: $(VENV)/dev
+	$(BIN)/python deploy/debian/build.py --arch $(ARCH) --release $(RELEASE)
+
 clean:
-	rm -rf $(VENV) .bluez-vm .campaign-vm build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bluez-vm .campaign-vm .nspawn build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

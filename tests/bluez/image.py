@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,9 +28,9 @@ WEARABLES = "bumble==0.0.236"
 """Plays the controller and the wearables."""
 
 
-def install() -> None:
-    """What this machine lacks: installed by root, else named."""
-    missing = [package for program, package in HOST.items() if shutil.which(program) is None]
+def install(packages: Mapping[str, str] = HOST) -> None:
+    """What this machine lacks, by a program of each: installed by root, else named."""
+    missing = [package for program, package in packages.items() if shutil.which(program) is None]
     if not missing:
         return
     if os.geteuid() != 0:
@@ -69,7 +70,16 @@ def build(cache: Path, release: str) -> tuple[Path, Path]:
 
 def debian(release: str, root: Path, variant: str, packages: tuple[str, ...]) -> None:
     """From where this machine has its own packages."""
-    command = ["mmdebstrap", "--quiet", f"--variant={variant}", f"--include={','.join(packages)}", release, str(root)]
+    fast = "--dpkgopt=force-unsafe-io"  # who cuts the power meanwhile makes it anew
+    command = [
+        "mmdebstrap",
+        "--quiet",
+        fast,
+        f"--variant={variant}",
+        f"--include={','.join(packages)}",
+        release,
+        str(root),
+    ]
     lines = sources(release)
     subprocess.run([*command, "-"] if lines else command, input=lines or None, text=True, check=True)
 
