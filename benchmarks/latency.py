@@ -58,6 +58,7 @@ def measure(quick: bool) -> Report:
         papers.authority("ca")
         papers.signed("server", "ca", "IP:127.0.0.1")
         settings = f"certfile {papers.path('server')}\nkeyfile {papers.path('server-key')}\nallow_anonymous true\n"
+        settings += "set_tcp_nodelay true\n"  # as deploy/mosquitto has it
         legs = Legs(folder)
         with Mosquitto(installed("mosquitto"), folder, settings) as broker:
             ca = papers.path("ca")

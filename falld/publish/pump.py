@@ -32,6 +32,8 @@ class Pump:
         self._socket = self._own()
         if self._socket is None:
             return  # lost already, and told
+        # An alert that follows another message does not wait for its TCP acknowledgement, 40 ms.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._client.on_socket_close = self._closing
         self._loop.add_reader(self._socket, self._read)
         self._look()
