@@ -30,6 +30,7 @@ class Plan:
         alerts: of each home.
         apart_s: mean time from one fall or call of a home to the next.
         fault_apart_s: mean time from one fault to the next.
+        faults: so many at most: a slow machine is to come to an end.
         down_s: a fault lasts for up to so long.
         broken: the design is one that loses.
     """
@@ -40,6 +41,7 @@ class Plan:
     apart_s: float = 0.12
     fault_apart_s: float = 0.6
     down_s: float = 2.0
+    faults: int = 90
     protocol: str = "auto"
     broken: bool = False
 
@@ -98,6 +100,7 @@ def torment(road: Road, plan: Plan, orders: list[Order], faults: Iterator[Fault]
     """Faults, many at a time, until all homes have made their alerts; then everything works again."""
     random = Random(f"{plan.seed}/when")
     told: Counter[str] = Counter()
+    begun = 0
     faulty: dict[object, tuple[float, Fault]] = {}
     following = counted = time.monotonic()
     try:
@@ -110,10 +113,11 @@ def torment(road: Road, plan: Plan, orders: list[Order], faults: Iterator[Fault]
                 counted = now
                 if len({key[:2] for key in accepted(orders)}) >= plan.homes * plan.alerts:
                     return told
-            if now >= following:
+            if now >= following and begun < plan.faults:
                 following = now + random.expovariate(1 / plan.fault_apart_s)
                 fault = next(faults)
                 if fault.part not in faulty:
+                    begun += 1
                     fault.begin()
                     told[fault.name] += 1
                     if faulty:
