@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 
 from generator import Order
+from ledger import read
 from road import BrokerPart, Road
 from seeds import Fault, Plan, deaths, run
 from verdict import Verdict
@@ -41,7 +42,11 @@ def stepped(name: str, plan: Plan, folder: Path, mosquitto: str, faketime: Path)
         Order(folder, f"h{n}", broker.port, plan.seed, plan.alerts, plan.apart_s) for n in range(1, plan.homes + 1)
     ]
     road = Road(folder, broker, orders, environment=environment)
-    return run(name, plan, road, orders, lambda road, random: steps(road, random, clock))
+    verdict = run(name, plan, road, orders, lambda road, random: steps(road, random, clock))
+    ages = [line["age_s"] for line in read([road.shown]) if line["event"] == "alert" and line["age_s"] is not None]
+    if max(ages) > verdict.took_s:
+        verdict.wrong.append(f"a fall was shown {max(ages)} s old")
+    return verdict
 
 
 def steps(road: Road, random: Random, clock: Path) -> Iterator[Fault]:
