@@ -69,7 +69,7 @@ class Mosquitto:
     def stop(self, how: int = signal.SIGTERM) -> None:
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(5)
+            self._process.wait(60)
             self._process = None
 
     def log(self) -> str:

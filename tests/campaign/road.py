@@ -5,9 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing import forkserver
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, Self
@@ -28,9 +29,21 @@ STOP_S = 30.0
 
 
 def preload() -> None:
-    """What every process of the road imports. The server learns where that is from the environment alone."""
-    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    """What every process of the road imports. The server of processes learns where that is from the environment."""
     PROCESSES.set_forkserver_preload(PRELOAD)
+    with _environment({"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}):
+        forkserver.ensure_running()
+
+
+@contextmanager
+def _environment(more: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(more)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 class Part(Protocol):
@@ -74,18 +87,10 @@ class Program:
     def start(self) -> None:
         if self.alive:
             return
-        if not self._environment:
-            self._process = PROCESSES.Process(target=self._run, args=self._arguments, daemon=True)
+        with _environment(self._environment):
+            processes = ANEW if self._environment else PROCESSES
+            self._process = processes.Process(target=self._run, args=self._arguments, daemon=True)
             self._process.start()
-            return
-        before = dict(os.environ)
-        os.environ.update(self._environment)
-        try:
-            self._process = ANEW.Process(target=self._run, args=self._arguments, daemon=True)
-            self._process.start()
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
 
     def kill(self) -> None:
         if self._process is not None:
@@ -96,6 +101,11 @@ class Program:
         """As a service manager does: asked first."""
         if self._process is not None:
             self._process.terminate()
+            self.end()
+
+    def end(self) -> None:
+        """Of itself, or killed when that takes long."""
+        if self._process is not None:
             self._process.join(STOP_S)
             self.kill()
 
@@ -189,9 +199,7 @@ class Road:
             part.stop()
         self._write.close()
         self._read.close()
-        with suppress(AttributeError):
-            self._responder._process.join(STOP_S)
-        self._responder.kill()
+        self._responder.end()
 
 
 def _respond(pipe: Any, shown: Path, store: Path) -> None:
