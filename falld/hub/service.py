@@ -29,6 +29,9 @@ from falld.publish.link import Link, LinkState
 from falld.publish.worker import Call
 
 BEAT_S = 30.0
+RETRY_S = 5.0
+"""Longest bound of the wait for another try to connect. Homes are a thousand and back off to a minute; hubs are one or
+two to a broker, and one that is back within 5 s is so before homes help themselves after 20 s."""
 POLL_S = 0.5
 """`falld hub respond` writes into the store; a person does not notice half a second."""
 REFUSED_S = 15.0
@@ -100,7 +103,7 @@ class Hub:
             subscribe=[every_home(name) for name in ("alert", "status", "health", "clip/+")],
             on_message=self._message,
             on_state=on_state,
-            backoff=backoff,
+            backoff=backoff or Backoff(longest_s=RETRY_S),
             timing=timing,
         )
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
+from cutmachine import Machine
 from generator import Order
 from ledger import Ledger
-from machine import Machine
 from road import BrokerPart, Road
 from seeds import drain
 from verdict import OF_THEM, Verdict, accepted, stored, waiting

@@ -25,9 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import clocksteps
 import controls
 import crashpoints
+from cutmachine import ROOT, Machine, build
 from fixed import POINTS, crash
 from fulldisks import full
-from machine import ROOT, Machine, build
 from network import troubled
 from powercuts import series
 from road import preload

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bluez"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "bluez"))
 
 from image import RELEASE, ROOT, debian, install, keep_modules, wheels
 
