@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 from random import Random
+from typing import Any
 
 from brokers import an_alert
 from generator import Order, Restless, generate
@@ -26,6 +27,9 @@ from falld.hub.incoming import Incoming, Receipt
 from falld.hub.standing import follow
 from falld.hub.store import Store
 from falld.publish.faults import PublishResult
+
+HELD_BACK = 16
+"""Messages that the hasty hub has acknowledged and not committed."""
 
 
 def publish_directly(order: Order) -> None:
@@ -66,13 +70,16 @@ def delete_on_puback(order: Order) -> None:
 
 
 class HastyStore(Store):
-    """Returns at once, so that the hub acknowledges, and commits when the next messages come."""
+    """Returns at once, so that the hub acknowledges, and commits when some more messages have come."""
 
-    _waiting: tuple[Sequence[Incoming], datetime] | None = None
+    def __init__(self, *connection: Any) -> None:
+        super().__init__(*connection)
+        self._waiting: list[tuple[Sequence[Incoming], datetime]] = []
 
     def commit(self, messages: Sequence[Incoming], utc: datetime) -> list[Receipt]:
-        self._flush()
-        self._waiting = messages, utc
+        if sum(len(waiting) for waiting, _ in self._waiting) + len(messages) > HELD_BACK:
+            self._flush()
+        self._waiting.append((messages, utc))
         return [Receipt("new", None, follow(None, message.seq, message.alert)) for message in messages]
 
     def close(self) -> None:
@@ -80,8 +87,9 @@ class HastyStore(Store):
         super().close()
 
     def _flush(self) -> None:
-        if self._waiting is not None:
-            super().commit(*self._waiting)
+        for messages, utc in self._waiting:
+            super().commit(messages, utc)
+        self._waiting = []
 
 
 def acknowledge_before_commit(arguments: list[str]) -> None:
