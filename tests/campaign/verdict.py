@@ -56,9 +56,9 @@ def _rows(path: Path, question: str) -> list[Any]:
     with closing(sqlite3.connect(path, timeout=10)) as db:
         try:
             return db.execute(question).fetchall()
-        except sqlite3.OperationalError:  # its program was killed before it had made its tables
+        except sqlite3.OperationalError:  # its program has not made its tables, or was killed before it had
             if db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-                raise
+                return db.execute(question).fetchall()
             return []
 
 
