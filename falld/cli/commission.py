@@ -31,13 +31,11 @@ from falld.cli.test_alarm import missing_of
 from falld.config.last_good import state_dir
 from falld.config.load import DEFAULT_PATH, load
 from falld.config.schema import Config
-from falld.daemon.control import ask, ask_health, watch
+from falld.daemon.control import WATCHING, ask, ask_health, watch
 from falld.text import printable
 
 NOT_WELL = 1
 """Exit status where a step is not well."""
-LOOK_S = 1.0
-"""A wearable is looked at this often in a room."""
 TRY_S = 30.0
 """To let a wearable fall, or to press a button."""
 SETTLE_S = 35.0
@@ -48,7 +46,7 @@ SETTLE_S = 35.0
 @config_file("The configuration of the daemon that runs.", default=DEFAULT_PATH, show_default=True)
 @click.option("--step", "steps", type=click.Choice(STEPS), multiple=True, help="Only this one; may be given again.")
 @click.option("--room", "rooms", multiple=True, metavar="NAME", help="Of the walk test; else they are asked for.")
-@click.option("--seconds", default=20.0, type=click.FloatRange(1, 600), show_default=True, help="In each room.")
+@click.option("--seconds", default=20.0, type=click.FloatRange(2, 600), show_default=True, help="In each room.")
 @click.option("--yes", is_flag=True, help="Begin each step without waiting for a key.")
 def command(path: Path, steps: tuple[Step, ...], rooms: tuple[str, ...], seconds: float, yes: bool) -> None:
     """Try a home with the daemon that runs there: walk through the rooms, let a wearable fall onto a cushion, press the
@@ -86,14 +84,10 @@ def _walk(folder: Path, given: tuple[str, ...], seconds: float, yes: bool) -> Tr
     for name in names:
         _begin(f"Go to {name} with every wearable on, and walk about.", yes)
         looks: dict[str, list[Look]] = {}
-        end = time.monotonic() + seconds
-        while True:
-            for wearable in ask_health(folder)["wearables"]:
-                looks.setdefault(wearable["source"], []).append(Look.of(wearable))
-            left = end - time.monotonic()
-            if left <= 0:
-                break
-            time.sleep(min(left, LOOK_S))
+        for each in watch(folder, seconds):
+            if each["kind"] == WATCHING:
+                for wearable in ask_health(folder)["wearables"]:
+                    looks.setdefault(wearable["source"], []).append(Look.of(wearable))
         for source, seen in looks.items():
             rooms.append(room(name, source, seen))
             click.echo(f"{'!!' if rooms[-1].fault else 'ok'}  {source}  {printable(str(rooms[-1]))}")

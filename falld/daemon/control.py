@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from falld.daemon.drill import Drills, Leg
-from falld.daemon.heard import Heard
+from falld.daemon.listeners import Listener
 from falld.errors import FalldError
 
 SOCKET = "control"
@@ -53,8 +53,8 @@ class Answers:
     health: Callable[[], Awaitable[dict[str, Any]]]
     said: Callable[[Word, str], Awaitable[str | None]]
     """For a wearer; gives the alert that it was about, None where there was none. Raises `UnknownWearer`."""
-    listening: Callable[[], AbstractContextManager[asyncio.Queue[Heard]]]
-    """To what happens at home, but for samples."""
+    listening: Callable[[], AbstractContextManager[Listener]]
+    """To what happens at home, but for samples; the answer ends where it is not read."""
 
 
 @asynccontextmanager
@@ -114,9 +114,9 @@ async def _answers(asked: bytes, answers: Answers) -> AsyncIterator[dict[str, An
                 yield {"kind": WATCHING}
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(WATCHING_S):
-                        while True:
-                            heard = await queue.get()
+                        while (heard := await queue.get()) is not None:
                             yield {"kind": heard.kind, "text": heard.text, "data": dict(heard.data)}
+                        return
     elif word in WORDS:
         try:
             yield {"alert_id": await answers.said(word, wearer)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from falld.daemon.health import in_one_line, keep_telling, open_entry, to_wire
 from falld.daemon.heard import Heard, Kind, Observer, nobody
 from falld.daemon.inbox import Inbox
 from falld.daemon.keeper import Keeper
+from falld.daemon.listeners import Listeners
 from falld.daemon.login import broker_of
 from falld.daemon.memory import Memory
 from falld.daemon.route import Shared
@@ -88,7 +89,7 @@ class Home:
         self._clip_disk = Worker("clips")
         self._clip_fault: ClipError | None = None
         self._clips: Clips | None = None
-        self._listeners: set[asyncio.Queue[Heard]] = set()
+        self._listeners = Listeners()
         self._worn: Worn
         self._memory: Memory | None = None
         self._keeper: Keeper
@@ -161,7 +162,7 @@ class Home:
                 make_shadow=self._make_shadow,
                 memory=self._memory,
             )
-            answers = Answers(self._drills, self.health, self._said, self._listening)
+            answers = Answers(self._drills, self.health, self._said, self._listeners.one)
             await open_parts.enter_async_context(answering(folder, answers))
             helpers = (self._keeper.watch_deadlines, self._escalation.run, self._drills.run, self._inbox.run)
             health = partial(keep_telling, self.health, self._news, self._routes.set_health)
@@ -222,15 +223,6 @@ class Home:
             "counters": self._routes.counters() | {"inbox_dropped": self._inbox.dropped},
         }
 
-    @contextlib.contextmanager
-    def _listening(self) -> Iterator[asyncio.Queue[Heard]]:
-        queue: asyncio.Queue[Heard] = asyncio.Queue()
-        self._listeners.add(queue)
-        try:
-            yield queue
-        finally:
-            self._listeners.discard(queue)
-
     async def _said(self, word: Word, wearer: str) -> str | None:
         """On the command line, for a wearer."""
         known = [each.id for each in self.config.wearers]
@@ -245,7 +237,7 @@ class Home:
 
     def _alarmed(self, due: Due, fault: FalldError | None) -> None:
         text = words(fault) or f"the home's own, for alert {due.alert_id}: {due.why}"
-        self._tell("alarm", text, fault=text, alert_id=due.alert_id, stage=due.stage)
+        self._tell("alarm", text, fault=words(fault), alert_id=due.alert_id, stage=due.stage)
 
     def _tell(self, kind: Kind, text: str, **data: Any) -> None:
         self._hear(Heard(kind, boottime(), text, data))
@@ -254,8 +246,7 @@ class Home:
         if heard.kind != "samples":
             self._news.set()
             self._drills.hear(heard)
-            for listener in self._listeners:
-                listener.put_nowait(heard)
+            self._listeners.hear(heard)
         self._observer(heard)
 
 

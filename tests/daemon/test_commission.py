@@ -51,7 +51,7 @@ async def test_all_steps(need: Callable[[str], str], path: Path) -> None:
         async with Monitoring(path.parent, broker.port).up() as hub, running(home.home):
             await until(lambda: home.count("link") and home.count("samples"))
             answering = asyncio.create_task(answer(hub))
-            done = await invoked(path, "--room", "kitchen", "--room", "bath", "--seconds", "1")
+            done = await invoked(path, "--room", "kitchen", "--room", "bath", "--seconds", "2")
             answering.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await answering
