@@ -12,8 +12,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 demo: $(VENV)/demo
 	$(BIN)/falld demo
 
+# Most tests wait for something most of their time, so three files at once go well on two processors.
 test: $(VENV)/dev check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 test-bluez: $(VENV)/bin/python
 	$(BIN)/python tests/bluez/machine.py

@@ -128,7 +128,7 @@ async def test_it_is_played_at_its_pace() -> None:
     took = time.monotonic() - start
     assert count == 1000
     assert max(early) < 0.005  # the resolution of the loop's timers and no more
-    assert 0.39 < took < 2.0
+    assert 0.39 < took < 10.0  # not the 20 s of its own pace
 
 
 async def test_its_time_is_mapped_to_the_hosts() -> None:

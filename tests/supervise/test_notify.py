@@ -81,7 +81,7 @@ def test_a_full_socket_does_not_hold_the_service(address: str) -> None:
     ("usec", "pid", "watchdog_s"),
     [
         ("30000000", None, 30.0),
-        ("30000000", str(os.getpid()), 30.0),
+        pytest.param("30000000", str(os.getpid()), 30.0, id="own pid"),
         ("30000000", "1", None),
         ("soon", None, None),
         (None, None, None),
