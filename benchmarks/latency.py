@@ -1,9 +1,9 @@
 """From the sample that completes a decision to the commit in the outbox, and to the hub's acknowledgement.
 
-`falld run`'s own code plays recordings of falls for four wearers at eight times their speed, with its outbox on this
+`falld run`'s own code plays recordings of falls for four wearers at twice their speed, with its outbox on this
 disk; `falld hub` is a process of its own behind a mosquitto with TLS on loopback. After each acknowledgement an fsync
 (fdatasync of 4 KiB appended in the outbox's folder) and a round trip (paho, QoS 1, to itself through the same broker)
-are timed. Each home sees ten falls of each wearer, then a new one begins.
+are timed. Each home sees eight falls of each wearer, then a new one begins.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from brokers import Mosquitto
 from system.test_broker_tls import Papers
 
 WEARERS = 4
-SPEED = 8.0
-FALLS = 10
+SPEED = 2.0
+FALLS = 8
 """Of each wearer in one home."""
-HOMES = 12
-LINK_S = 4.0
+HOMES = 6
+LINK_S = 3.0
 """Until the first fall of a home."""
 HZ = 100.0
 PAYLOAD = bytes(700)

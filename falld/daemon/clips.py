@@ -100,13 +100,15 @@ class _Growing:
     alert_id: str | None
     """None: of a near miss, which is kept only when it is whole and no alert has come of it."""
     begun: bool = False
+    new: bool = True
+    """Told of by the samples that come now: cutting 60 s takes as long as half of an alert's way to its hub."""
 
 
 class Cutter:
     """Cuts the clips of one wearable. Times are stream time.
 
-    A clip is kept as soon as its fall is decided, and again when it is whole: after a restart a hub gets the impact
-    and what led to it, though not what followed.
+    A clip is kept with the first samples after its fall was decided, and again when it is whole: after a restart a hub
+    gets the impact and what led to it, though not what followed.
     """
 
     def __init__(self, clips: Clips) -> None:
@@ -136,6 +138,8 @@ class Cutter:
         self._ring.feed(block)
         if self._growing and self._ring.last_t is not None:
             await self._grow(self._ring.last_t)
+        for each in self._growing:
+            each.new = False
 
     async def silent(self, t: float) -> None:
         """No sample came until `t`."""
@@ -162,7 +166,7 @@ class Cutter:
             if whole and (clip := self._cut(each)) is not None:
                 await self._clips.near_miss(clip)
             return whole
-        if not whole and each.begun:
+        if not whole and (each.begun or each.new):
             return False
         clip = self._cut(each)
         if clip is None:
