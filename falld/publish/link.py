@@ -77,6 +77,7 @@ class Link:
         on_state: Callable[[LinkState], None] = lambda state: None,
         backoff: Backoff | None = None,
         timing: Timing | None = None,
+        urgent: Callable[[], bool] = lambda: False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._broker = broker
@@ -88,6 +89,7 @@ class Link:
         self._on_state = on_state
         self._backoff = backoff or Backoff()
         self._timing = timing or Timing()
+        self._urgent = urgent
         self._sleep = sleep
         self._protocol = _Protocol(broker.protocol)
         self._hurry = asyncio.Event()
@@ -123,7 +125,7 @@ class Link:
                 if short >= SHORT_RUN and not isinstance(fault, Takeover):
                     fault = faults.of_short_run(fault, short)
             taken = isinstance(fault, Takeover)
-            delay = self._backoff.after_takeover() if taken else self._backoff.next()
+            delay = self._backoff.after_takeover() if taken else self._backoff.next(urgent=self._urgent())
             self._tell(LinkState(up=False, fault=fault, retry_s=delay))
             await self._pause(delay)
 

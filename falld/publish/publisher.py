@@ -105,6 +105,8 @@ class Publisher:
         self._acks: asyncio.Queue[Ack] = asyncio.Queue(ROWS)
         self._refusal: LinkError | None = None
         self._unheard = False
+        self._waiting = False
+        """Whether an alert is to go out here, when the outbox was last looked at."""
         to = Receivers(
             ack=self._acked,
             clip_ack=self._clip_acked,
@@ -130,6 +132,7 @@ class Publisher:
             on_state=self._linked,
             backoff=backoff,
             timing=timing,
+            urgent=lambda: self._waiting,
         )
         self._health = HealthPump(
             lambda payload: self._link.publish(self._topics.health, payload, retain=True),
@@ -166,6 +169,7 @@ class Publisher:
         Raises:
             OutboxError: the disk does not do its part.
         """
+        self._waiting = bool(await self._call(self._outbox.due, self.route, 1))
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._link.run())
@@ -179,6 +183,7 @@ class Publisher:
 
     def wake(self) -> None:
         """Something is to go out now, also if a try to connect was to come later."""
+        self._waiting = True
         self._hold()
         self._nudge.set()
         self._link.hurry()
@@ -218,7 +223,9 @@ class Publisher:
         while True:
             await self._up.wait()
             self._nudge.clear()
-            rows, later_s = self._now_due(await self._call(self._outbox.due, self.route, ROWS))
+            found = await self._call(self._outbox.due, self.route, ROWS)
+            self._waiting = bool(found)
+            rows, later_s = self._now_due(found)
             self._resends.keep(rows, self._now())
             for key in self._resends.take(self._now(), IN_FLIGHT):
                 tasks.create_task(self._send(key, rows[key]))
@@ -255,6 +262,8 @@ class Publisher:
             self._resends.sent(key, self._now())
             self._count(row, result)
             self._tell_sent(row, result)
+            if not row.begun:
+                self.wake_clips()  # what is whole already has waited for it
         self._nudge.set()
 
     def _count(self, row: Row, result: PublishResult) -> None:
@@ -277,6 +286,7 @@ class Publisher:
                 self.counters.acked += 1
                 self._resends.forget((ack.alert_id, ack.seq))
                 self._on_ack(ack)
+                self._nudge.set()
 
     async def _alerts_here(self) -> set[str]:
         return await self._call(self._outbox.offered, self.route)

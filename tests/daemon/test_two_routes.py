@@ -211,9 +211,10 @@ async def test_a_test_alarm_goes_over_both_and_tells_which_way_is_shut(two: Two)
     assert f"hub committed: hub-b at 127.0.0.1:{second.port} has message 1" in open_way.stdout
 
 
-async def test_a_clip_goes_where_its_alert_went(two: Two) -> None:
+@pytest.mark.parametrize("after_s", [0.1, 1.5])  # 1.5: the clip is whole before its alert goes there
+async def test_a_clip_goes_where_its_alert_went(two: Two, after_s: float) -> None:
     peer = Peer(Broker("127.0.0.1", two.brokers[1].port), "clips", subscribe=["falld/v1/h1/clip/+"])
-    home = Listening(two.settings(after_s=0.1), fall())
+    home = Listening(two.settings(after_s=after_s), fall())
     async with two.hubs[1].up(), brokers_running(peer.link.run), running(home.home):
         await until(lambda: home.count("ended") == 1)
         alert_id = next(h.data["alert_id"] for h in home.heard if h.kind == "committed")

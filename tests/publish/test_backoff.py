@@ -16,6 +16,12 @@ def test_doubles_up_to_the_longest_and_starts_anew() -> None:
     assert backoff.next() == 1
 
 
+def test_what_is_urgent_does_not_wait_long() -> None:
+    backoff = Backoff(uniform=upper)
+    assert [backoff.next(urgent=True) for _ in range(6)] == [1, 2, 4, 5, 5, 5]
+    assert backoff.next() == 60
+
+
 def test_the_jitter_is_full() -> None:
     backoff = Backoff(4, 4)
     delays = [backoff.next() for _ in range(2000)]

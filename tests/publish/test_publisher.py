@@ -18,6 +18,7 @@ from falld.alert.outbox import Committed, Outbox, OutboxError
 from falld.alert.topics import Topics, hub_beat, hub_status
 from falld.alert.uuid7 import uuid7
 from falld.alert.wire import Ack, Beat, Command, Health, HubStatus, Message, Response
+from falld.publish.backoff import Backoff
 from falld.publish.commands import CommandGate
 from falld.publish.incoming import Incoming, Receivers
 from falld.publish.link import Broker, Outgoing, PublishResult, Timing
@@ -50,9 +51,7 @@ class Home:
             on_command=self.told.append,
             on_ack=self.told.append,
             on_hub=self.told.append,
-            backoff=soon(),
-            timing=Timing(goodbye=0.2),
-            **options,
+            **{"backoff": soon(), "timing": Timing(goodbye=0.2)} | options,
         )
 
     @property
@@ -207,6 +206,38 @@ async def test_sent_anew_as_soon_as_the_broker_is_back(home: Home, mosquitto: Mo
         assert max(a["attempt"] for a in hub.heard(HOME.alert)) <= 4  # none is spent while there is no connection
         hub.acks = True
         await until(lambda: home.counters.acked == 2)
+
+
+async def test_its_next_try_is_urgent_where_an_alert_waits(home: Home, mosquitto: Mosquitto) -> None:
+    asked: list[bool] = []
+
+    class Told(Backoff):
+        def next(self, *, urgent: bool = False) -> float:
+            asked.append(urgent)
+            return 0.02
+
+    mosquitto.stop()
+    idle = home.beside(mosquitto.port, backoff=Told())
+    async with running(idle.publisher.run):
+        await until(lambda: len(asked) >= 2)
+        assert not any(asked)
+        await idle.commit((ALERT_ID, 1))
+        asked.clear()
+        await until(lambda: len(asked) >= 2)
+        assert all(asked[1:])
+    asked.clear()
+    async with running(home.beside(mosquitto.port, backoff=Told()).publisher.run):  # it was there before
+        await until(lambda: asked)
+        assert asked[0]
+    mosquitto.start()
+    begun = home.beside(mosquitto.port, backoff=Told())
+    async with running(begun.publisher.run, FakeHub(mosquitto.port).run):
+        await until(lambda: begun.counters.acked == 1)
+        mosquitto.stop()
+        asked.clear()
+        await until(lambda: asked)
+        assert not asked[0]
+        mosquitto.start()
 
 
 async def test_sent_anew_as_soon_as_a_hub_comes(home: Home, mosquitto: Mosquitto) -> None:
