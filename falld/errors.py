@@ -25,3 +25,10 @@ class FalldError(Exception):
 def words(fault: FalldError | None) -> str | None:
     """What a fault says, where there is one."""
     return None if fault is None else str(fault)
+
+
+def first_of(error: BaseException) -> BaseException:
+    """What ended a group of tasks, and the groups in it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from falld.alert.draft import OpenAlert
 from falld.daemon.alarm import Alarm
-from falld.errors import FalldError
+from falld.errors import FalldError, first_of
 
 Stage = Literal["commit", "seen"]
 LONGEST_WAIT_S = 1.0
@@ -137,7 +137,7 @@ class Escalation:
                     await self._look()
                     await asyncio.sleep(LONGEST_WAIT_S)
         except BaseExceptionGroup as group:
-            raise group.exceptions[0] from None
+            raise first_of(group) from None
 
     async def _look(self) -> None:
         while (due := self._next()) is not None:

@@ -20,7 +20,7 @@ from falld.daemon.memory import Memory
 from falld.daemon.shadow import Shadow
 from falld.daemon.wearable import MakeDetector, Opened, Opener, Wearable
 from falld.detect.learnt import Learnt
-from falld.errors import FalldError
+from falld.errors import FalldError, first_of
 from falld.samples.csvfile import CsvRecording
 from falld.sensors.recorded import RecordedWearable
 
@@ -151,7 +151,7 @@ class Worn:
                     self._start(key)
                 await asyncio.get_running_loop().create_future()
         except BaseExceptionGroup as failed:
-            raise failed.exceptions[0] from None
+            raise first_of(failed) from None
 
     def _start(self, key: Key) -> None:
         self._tasks[key] = self._running.create_task(self._parts[key].run())

@@ -21,6 +21,7 @@ from falld.daemon.heard import Heard
 from falld.daemon.run import run
 from falld.demo.scenes import RAISE_AFTER_S, SCENES, SPEED, Outcome, Scene
 from falld.demo.story import Story
+from falld.errors import first_of
 from falld.hub.service import Hub
 from falld.hub.show import AlertChange, Event
 from falld.hub.store import Entry, Store
@@ -158,4 +159,4 @@ async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             yield
             task.cancel()
     except BaseExceptionGroup as failed:
-        raise failed.exceptions[0] from None
+        raise first_of(failed) from None

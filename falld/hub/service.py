@@ -11,6 +11,7 @@ from datetime import datetime
 from falld.alert.clock import boottime, utc_now
 from falld.alert.topics import Topics, every_home, hub_beat, hub_status, locate
 from falld.alert.wire import Alert, Beat, ClipAck, Health, HubStatus, Message, Response, Status, WireError, parse
+from falld.errors import first_of
 from falld.hub.clips import IncomingClip
 from falld.hub.counters import HubCounters
 from falld.hub.homes import FLUSH_S, Homes
@@ -136,10 +137,7 @@ class Hub:
                     tasks.create_task(self._intake.acknowledge())
                 await self._intake.commit()
         except BaseExceptionGroup as group:
-            first: BaseException = group
-            while isinstance(first, BaseExceptionGroup):
-                first = first.exceptions[0]
-            raise first from None
+            raise first_of(group) from None
 
     def _message(self, topic: str, payload: bytes, retain: bool) -> None:
         place = locate(topic)

@@ -18,11 +18,12 @@ from falld.alert.outbox import Committed, Outbox, OutboxError
 from falld.alert.topics import Topics, hub_beat, hub_status
 from falld.alert.uuid7 import uuid7
 from falld.alert.wire import Ack, Beat, Command, Health, HubStatus, Message, Response
+from falld.publish.alerts import IN_FLIGHT
 from falld.publish.backoff import Backoff
 from falld.publish.commands import CommandGate
 from falld.publish.incoming import Incoming, Receivers
 from falld.publish.link import Broker, Outgoing, PublishResult, Timing
-from falld.publish.publisher import IN_FLIGHT, Publisher
+from falld.publish.publisher import Publisher
 from falld.publish.resends import Resends
 from falld.publish.worker import Worker
 
@@ -254,7 +255,7 @@ async def test_sent_anew_as_soon_as_a_hub_comes(home: Home, mosquitto: Mosquitto
 
 async def test_that_nobody_listens_is_seen(home: Home) -> None:
     sent: list[tuple[int, PublishResult]] = []
-    home.publisher._tell_sent = lambda row, result: sent.append((row.seq, result))
+    home.publisher._alerts._on_sent = lambda row, result: sent.append((row.seq, result))
     async with running(home.publisher.run):
         await home.commit((ALERT_ID, 1))
         await until(lambda: home.counters.no_subscriber == 1)
@@ -453,7 +454,7 @@ async def test_the_time_runs_out_by_itself_and_later_messages_follow_at_once(hom
         await until(lambda: second.counters.sent == 1)
         assert loop.time() - begun >= 0.5
         await home.call(home.outbox.ack, ALERT_ID, 1, "another:1883")
-        second.publisher._wait_s = lambda: 1e9
+        second.publisher._alerts._wait_s = lambda: 1e9
         await second.commit((ALERT_ID, 2), (uuid7(), 1))
         await until(lambda: second.counters.sent == 2)
         hub.acks = True
