@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 from dask_clusters import dask_cluster
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIRE_ALL = os.environ.get("FALLD_REQUIRE_ALL") == "1"
+
+# A busy machine breaks no law.
+settings.register_profile("busy", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 def skip_or_fail(reason: str) -> None:
