@@ -1,21 +1,17 @@
-"""Fits on all processors at once: each split in a process of its own, one thread each."""
+"""Fits on all processors at once: each split by itself."""
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
+from falld.learn.forks import Forks
 from falld.learn.train import Examples, Model, fit
 from falld.learn.validate import Split
 from falld.tasks import fingerprint
 from falld.tasks.cache import Cache
-
-_examples: Examples | None = None
-"""Hundreds of megabytes, which the workers inherit by the fork instead of a copy each."""
 
 
 def fit_all(
@@ -31,24 +27,21 @@ def fit_all(
     Returns:
         For each split the (c,) probabilities of what it was not fitted on, -1 elsewhere; and the last model.
     """
-    global _examples
-    _examples = examples
     everything = np.ones(len(examples.table.trials), bool)
     keys = _keys(examples, splits) if cache.kept else [""] * len(splits)
     names = [split.name.replace(" ", "-") for split in splits]
     kept = [cache.get(name, key) for name, key in zip(names, keys, strict=True)]
     found: list[npt.NDArray[np.float64]] = []
-    with multiprocessing.get_context("fork").Pool(workers) as pool:
-        fresh = pool.imap(_judge, [split for split, known in zip(splits, kept, strict=True) if known is None])
-        last = pool.apply_async(_fit, (everything,))
+    with Forks(examples, workers) as forks:
+        fresh = iter([forks.start(_judge, split) for split, known in zip(splits, kept, strict=True) if known is None])
+        last = forks.start(_fit, everything)
         for split, name, key, known in zip(splits, names, keys, kept, strict=True):
             if known is None:
-                known = {"probability": next(fresh)}
+                known = {"probability": next(fresh).get()}
                 cache.put(name, key, known)
             progress(split.name)
             found.append(known["probability"].astype(np.float64))
-        model: Model = last.get()
-    _examples = None
+        model = last.get()
     return found, model
 
 
@@ -61,17 +54,13 @@ def _keys(examples: Examples, splits: Sequence[Split]) -> list[str]:
     return [fingerprint.digest(made_of, split.train.tobytes(), (split.tune | split.test).tobytes()) for split in splits]
 
 
-def _fit(train: npt.NDArray[np.bool_]) -> Model:
-    assert _examples is not None
-    with threadpool_limits(1):
-        return fit(_examples, np.flatnonzero(train[_examples.table.trial]))
+def _fit(examples: Examples, train: npt.NDArray[np.bool_]) -> Model:
+    return fit(examples, np.flatnonzero(train[examples.table.trial]))
 
 
-def _judge(split: Split) -> npt.NDArray[np.float64]:
-    assert _examples is not None
-    model = _fit(split.train)
-    rest = np.flatnonzero((split.tune | split.test)[_examples.table.trial])
-    found = np.full(len(_examples.table.trial), -1.0)
-    with threadpool_limits(1):
-        found[rest] = model.probability(_examples.own[rest])
+def _judge(examples: Examples, split: Split) -> npt.NDArray[np.float64]:
+    model = _fit(examples, split.train)
+    rest = np.flatnonzero((split.tune | split.test)[examples.table.trial])
+    found = np.full(len(examples.table.trial), -1.0)
+    found[rest] = model.probability(examples.own[rest])
     return found

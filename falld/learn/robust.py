@@ -6,7 +6,6 @@ The same falls as they are and degraded, by models that never saw their people, 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import zlib
 from collections.abc import Iterator
@@ -17,12 +16,12 @@ from pathlib import Path
 import click
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from falld.detect.bundle import Bundle
 from falld.learn.benchmark.bootstrap import ratio, sensitivity_difference
 from falld.learn.calibrate import Calibration
 from falld.learn.extract import Table, extract
+from falld.learn.forks import Forks
 from falld.learn.groups import group
 from falld.learn.score import outcomes
 from falld.learn.train import Examples, Features, as_features, fit
@@ -93,12 +92,6 @@ class Degraded:
 WAYS = ("±2 g", "25 Hz", "5 % lost", "gaps of 0.2 s", "turned")
 
 
-_examples: Examples | None = None
-_seen: list[Features] = []
-_tables: list[Table] = []
-"""What the workers inherit by the fork."""
-
-
 def judged(examples: Examples, tables: list[Table], workers: int) -> list[npt.NDArray[np.float64]]:
     """The (c,) probabilities of each table's candidates, by models that never saw their people.
 
@@ -107,26 +100,23 @@ def judged(examples: Examples, tables: list[Table], workers: int) -> list[npt.ND
         tables: of the same recordings, in different ways.
         workers: processes that fit at once.
     """
-    global _examples, _seen, _tables
-    _examples, _tables = examples, tables
-    _seen = [as_features(table) for table in tables]
     found = [np.zeros(len(table.trial)) for table in tables]
-    with multiprocessing.get_context("fork").Pool(workers) as pool:
-        for some in pool.imap_unordered(_judge, by_person(examples.table)):
-            for all_of_it, (which, part) in zip(found, some, strict=True):
+    with Forks((examples, [(table, as_features(table)) for table in tables]), workers) as forks:
+        for promise in [forks.start(_judge, split) for split in by_person(examples.table)]:
+            for all_of_it, (which, part) in zip(found, promise.get(), strict=True):
                 all_of_it[which] = part
-    _examples, _seen, _tables = None, [], []
     return found
 
 
-def _judge(split: Split) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]:
-    assert _examples is not None
-    with threadpool_limits(1):
-        model = fit(_examples, np.flatnonzero(split.train[_examples.table.trial]))
-        out = []
-        for table, x in zip(_tables, _seen, strict=True):
-            which = np.flatnonzero(split.test[table.trial])
-            out.append((which, model.probability(x[which])))
+def _judge(
+    shared: tuple[Examples, list[tuple[Table, Features]]], split: Split
+) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]:
+    examples, seen = shared
+    model = fit(examples, np.flatnonzero(split.train[examples.table.trial]))
+    out = []
+    for table, x in seen:
+        which = np.flatnonzero(split.test[table.trial])
+        out.append((which, model.probability(x[which])))
     return out
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,11 +11,9 @@ from falld.learn.baselines.scouted import Fit
 from falld.learn.baselines.trace import Floats, Mask
 from falld.learn.benchmark.events import Gathered
 from falld.learn.benchmark.folds import Fold
+from falld.learn.forks import Forks
 from falld.tasks import fingerprint
 from falld.tasks.cache import Cache
-
-_fit: Fit | None = None
-"""Hundreds of megabytes, which the workers inherit by the fork instead of a copy each."""
 
 
 def scores(gathered: Gathered, folds: Sequence[Fold], cache: Cache, workers: int) -> Iterator[Floats]:
@@ -58,18 +55,16 @@ def scores(gathered: Gathered, folds: Sequence[Fold], cache: Cache, workers: int
 
 
 def _fitted(fit: Fit, trains: Sequence[Mask], workers: int) -> Iterator[Floats]:
-    global _fit
-    _fit = fit
     if workers == 1:
-        yield from map(_run, trains)
+        for train in trains:
+            with threadpool_limits(1):
+                score = fit(train)
+            yield score
     else:
-        with multiprocessing.get_context("fork").Pool(min(workers, len(trains))) as pool:
-            yield from pool.imap(_run, trains)
-    _fit = None
+        with Forks(fit, min(workers, len(trains))) as forks:
+            for promise in [forks.start(_run, train) for train in trains]:
+                yield promise.get()
 
 
-def _run(train: Mask) -> Floats:
-    """One thread each: several processes with all of a machine's threads keep each other waiting."""
-    assert _fit is not None
-    with threadpool_limits(1):
-        return _fit(train)
+def _run(fit: Fit, train: Mask) -> Floats:
+    return fit(train)
