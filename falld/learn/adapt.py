@@ -19,7 +19,7 @@ import click
 from falld.detect.budget import BUDGET_PER_DAY, STEP, STEPS
 from falld.detect.bundle import Bundle
 from falld.learn.groups import GROUPS, group
-from falld.learn.intervals import poisson, wilson
+from falld.learn.intervals import percent, poisson
 from falld.learn.lives import SETTINGS, Bundles, Scouted, Wearer, catch, has_falls, raised, raised_by, scouted, wearers
 from falld.resources import shipped_bundle
 
@@ -78,8 +78,7 @@ def _rate(count: int, hours: float) -> str:
 
 
 def _share(hits: int, total: int) -> str:
-    low, high = wilson(hits, total)
-    return f"{hits} ({100 * hits / total:.1f} % [{100 * low:.1f}, {100 * high:.1f}])"
+    return f"{hits} ({percent(hits, total)})"
 
 
 def _others(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> dict[str, Path]:

@@ -25,3 +25,9 @@ def poisson(count: int, exposure: float) -> tuple[float, float]:
     """Interval of a rate: exact, from the chi-squared distribution (Garwood 1936)."""
     low = chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
     return float(low) / exposure, float(chi2.ppf(0.975, 2 * count + 2)) / 2 / exposure
+
+
+def percent(hits: int, total: int) -> str:
+    """A share and its interval, of at least one."""
+    value, low, high = (100 * share for share in (hits / total, *wilson(hits, total)))
+    return f"{value:.1f} % [{low:.1f}, {high:.1f}]"

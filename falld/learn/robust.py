@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,12 +20,12 @@ import numpy.typing as npt
 from falld.detect.bundle import Bundle
 from falld.learn.benchmark.bootstrap import ratio, sensitivity_difference
 from falld.learn.calibrate import Calibration
-from falld.learn.extract import Table, extract
+from falld.learn.extract import Alter, Table, extract
 from falld.learn.forks import Forks
 from falld.learn.groups import group
 from falld.learn.score import outcomes
 from falld.learn.train import Examples, Features, as_features, fit
-from falld.learn.validate import Split, by_person
+from falld.learn.validate import Split, by_person, by_placement
 from falld.resources import shipped_bundle
 from falld.samples.block import Block
 from falld.samples.recording import Meta, Recording
@@ -92,6 +92,21 @@ class Degraded:
 WAYS = ("±2 g", "25 Hz", "5 % lost", "gaps of 0.2 s", "turned")
 
 
+def altered(plain: Table, archives: Iterable[str], alter: Alter, progress: Callable[[str], None]) -> Table:
+    """The candidates of recordings that something was done to; when who fell is as it was.
+
+    Args:
+        plain: of the same recordings as they are.
+        archives: where they are.
+        alter: what to take instead of a recording.
+        progress: told a line for each archive.
+    """
+    table = extract(archives, progress, alter)
+    truths = [trial.truth for trial in plain.trials]
+    hit = [truths[i].hit(at, t) for i, at, t in zip(table.trial, table.impact_t, table.t, strict=True)]
+    return replace(table, hit=np.array(hit, bool))
+
+
 def judged(examples: Examples, tables: list[Table], workers: int) -> list[npt.NDArray[np.float64]]:
     """The (c,) probabilities of each table's candidates, by models that never saw their people.
 
@@ -136,10 +151,9 @@ def compare(
     person = np.array([people[trial.person] for trial in plain.trials])
     fell = np.array([trial.truth.impact_s is not None for trial in plain.trials])
     groups = np.array([group(trial.meta.placement) for trial in plain.trials])
-    threshold = np.array([bundle.threshold(trial.meta.placement) for trial in plain.trials])
     hours = np.array([trial.hours for trial in plain.trials])
-    hit, alarms = outcomes(plain, np.flatnonzero(before >= threshold[plain.trial]))
-    worse_hit, worse_alarms = outcomes(worse, np.flatnonzero(after >= threshold[worse.trial]))
+    hit, alarms = outcomes(plain, np.flatnonzero(before >= by_placement(plain, bundle.threshold)))
+    worse_hit, worse_alarms = outcomes(worse, np.flatnonzero(after >= by_placement(worse, bundle.threshold)))
     said: dict[str, dict[str, object]] = {}
     for place in ("trunk", "wrist"):
         here = groups == place
@@ -176,10 +190,7 @@ def main(archives: tuple[str, ...], also: tuple[str, ...], bundle: Path | None, 
     worse = []
     for how in WAYS:
         progress(how)
-        table = extract(archives, progress, partial(Degraded, how=how))
-        truths = [trial.truth for trial in plain.trials]
-        hit = [truths[i].hit(at, t) for i, at, t in zip(table.trial, table.impact_t, table.t, strict=True)]
-        worse.append(replace(table, hit=np.array(hit, bool)))
+        worse.append(altered(plain, archives, partial(Degraded, how=how), progress))
     calibration = Calibration(**taken.card["calibration"]["sigmoid"])
     before, *after = (calibration(found) for found in judged(Examples(everything), [plain, *worse], workers))
     for how, table, found in zip(WAYS, worse, after, strict=True):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from falld.detect.detector import REFRACTORY_S
 from falld.learn.extract import Table
-from falld.learn.intervals import poisson, wilson
+from falld.learn.intervals import percent, poisson
 
 RECOVERED_S = 20.0
 """A fall whose wearer walks again so soon after it was told makes no sound."""
@@ -34,19 +34,13 @@ class Score:
         """Counts, shares and rates with their 95 % intervals; false alarms a day or an hour."""
         said: dict[str, object] = {}
         if self.falls:
-            share, (low, high) = self.hits / self.falls, wilson(self.hits, self.falls)
-            said |= {"falls": self.falls, "hits": self.hits, "sensitivity": _percent(share, low, high)}
+            said |= {"falls": self.falls, "hits": self.hits, "sensitivity": percent(self.hits, self.falls)}
         if self.hours:
             time = self.hours / 24 if per_day else self.hours
             rate, (low, high) = self.alarms / time, poisson(self.alarms, time)
             said |= {"hours": round(self.hours, 2), "false_alarms": self.alarms}
             said[f"false_alarms_per_{'day' if per_day else 'hour'}"] = f"{rate:.2f} [{low:.2f}, {high:.2f}]"
         return said
-
-
-def _percent(*shares: float) -> str:
-    value, low, high = (100 * share for share in shares)
-    return f"{value:.1f} % [{low:.1f}, {high:.1f}]"
 
 
 def score(

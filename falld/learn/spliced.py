@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,11 +20,12 @@ from falld.detect.bundle import Bundle
 from falld.learn.calibrate import Calibration
 from falld.learn.extract import Table, extract
 from falld.learn.groups import group
-from falld.learn.intervals import wilson
-from falld.learn.robust import judged
+from falld.learn.intervals import percent
+from falld.learn.robust import altered, judged
 from falld.learn.scenes import AFTER_S, SCENES, Lives
 from falld.learn.score import RECOVERED_S, heard, score
 from falld.learn.train import Examples
+from falld.learn.validate import by_placement
 from falld.resources import shipped_bundle
 from falld.samples.catalogue import open_paths
 
@@ -41,9 +41,7 @@ def outcome(
         bundle: whose thresholds are taken.
         chosen: (trials,) all of falls.
     """
-    placement = [trial.meta.placement for trial in table.trials]
-    threshold = np.array([bundle.threshold(each) for each in placement])[table.trial]
-    doubt = np.array([bundle.doubt(each) for each in placement])[table.trial]
+    threshold, doubt = by_placement(table, bundle.threshold), by_placement(table, bundle.doubt)
     walked = table.walk_t <= table.t + RECOVERED_S
     told = score(table, probability, threshold, chosen)
     final = heard(table, probability, threshold, doubt, chosen)
@@ -58,21 +56,18 @@ def outcome(
 
 
 def _share(n: int, of: int) -> str:
-    low, high = wilson(n, of)
-    return f"{n}, {100 * n / of:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{n}, {percent(n, of)}"
 
 
 def tables(archives: Iterable[str], progress: Callable[[str], None]) -> dict[str, Table]:
     """The candidates of the recordings as they are, and of their scenes; the trials are the same."""
     archives = list(archives)
     lives = Lives.of(each for path in archives for each in open_paths([path]))
-    found = {"as recorded": extract(archives, progress)}
+    plain = extract(archives, progress)
+    found = {"as recorded": plain}
     for ends in SCENES:
         progress(ends)
-        table = extract(archives, progress, partial(lives.scene, ends=ends))
-        truths = [trial.truth for trial in found["as recorded"].trials]
-        hit = [truths[i].hit(at, t) for i, at, t in zip(table.trial, table.impact_t, table.t, strict=True)]
-        found[ends] = replace(table, hit=np.array(hit, bool))
+        found[ends] = altered(plain, archives, partial(lives.scene, ends=ends), progress)
     return found
 
 

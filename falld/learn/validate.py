@@ -157,4 +157,9 @@ def _not_shown_above(scored: Score, per_hour: float) -> bool:
 
 def limits(table: Table, thresholds: Thresholds) -> npt.NDArray[np.float64]:
     """(c,) the threshold that applies to each candidate."""
-    return np.array([thresholds[group(trial.meta.placement)] for trial in table.trials])[table.trial]
+    return by_placement(table, lambda placement: thresholds[group(placement)])
+
+
+def by_placement(table: Table, limit: Callable[[str], float]) -> npt.NDArray[np.float64]:
+    """(c,) what `limit` says of the placement of each candidate."""
+    return np.array([limit(trial.meta.placement) for trial in table.trials])[table.trial]
