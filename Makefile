@@ -5,9 +5,12 @@ BIN := $(VENV)/bin
 # Of `make deb` and `make test-systemd`: Debian's, as amd64 or arm64, and bookworm or trixie.
 ARCH ?= arm64
 RELEASE ?= trixie
+# Of `make soak`.
+HOURS ?= 24
+SPEED ?= 1
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-bluez campaign benchmark check format docs wheel sbom deb test-systemd clean
+.PHONY: demo test test-bluez campaign benchmark soak check format docs wheel sbom deb test-systemd clean
 
 demo: $(VENV)/demo
 	$(BIN)/falld demo
@@ -30,6 +33,10 @@ campaign: $(VENV)/dev
 benchmark: $(VENV)/benchmark
 	for each in live daemon latency replay workers memory hub_throughput; do $(BIN)/python benchmarks/$$each.py && echo || exit; done
 	$(BIN)/python -m pytest benchmarks
+
+# Four wearables, broker and hub, for a day by the clock; SPEED=16 plays 16 h of streams in one.
+soak: $(VENV)/benchmark
+	$(BIN)/python benchmarks/soak.py --hours $(HOURS) --speed $(SPEED)
 
 check: $(VENV)/dev
 	$(BIN)/ruff check

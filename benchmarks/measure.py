@@ -214,17 +214,25 @@ def program(measure: Callable[[bool], Report]) -> click.Command:
     def command(quick: bool, as_json: bool) -> None:
         on = machine()
         compileall.compile_dir(ROOT / "falld", quiet=2)
-        report = measure(quick)
-        if as_json:
-            figures = [asdict(each) | {"met": each.met} for each in report.figures]
-            click.echo(json.dumps({"machine": on, "quick": quick, "facts": dict(report.facts), "figures": figures}))
-            return
-        click.echo(", ".join(f"{name} {value}" for name, value in on.items()) + (" (--quick)" if quick else "") + "\n")
-        click.echo("| what | measured | beside it | target | met |\n|---|---|---|---|---|")
-        for each in report.figures:
-            click.echo(_row(each))
+        show(measure(quick), on, quick=quick, as_json=as_json)
 
     return command
+
+
+def show(report: Report, on: Mapping[str, str], *, quick: bool = False, as_json: bool = False) -> None:
+    """As a Markdown table, or for a program.
+
+    Args:
+        on: what `machine` said before.
+    """
+    if as_json:
+        figures = [asdict(each) | {"met": each.met} for each in report.figures]
+        click.echo(json.dumps({"machine": on, "quick": quick, "facts": dict(report.facts), "figures": figures}))
+        return
+    click.echo(", ".join(f"{name} {value}" for name, value in on.items()) + (" (--quick)" if quick else "") + "\n")
+    click.echo("| what | measured | beside it | target | met |\n|---|---|---|---|---|")
+    for each in report.figures:
+        click.echo(_row(each))
 
 
 def _row(figure: Figure) -> str:

@@ -15,7 +15,7 @@ BENCHMARKS = str(Path(__file__).resolve().parent.parent / "benchmarks")
 @pytest.fixture(autouse=True)
 def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
-    for name in ("daemon", "latency", "live", "measure", "memory", "peers", "replay", "traces", "workers"):
+    for name in (path.stem for path in Path(BENCHMARKS).glob("*.py")):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
 
@@ -94,3 +94,37 @@ def test_memory_is_looked_at_on_the_samples_that_it_says() -> None:
     assert facts["floor"] == facts["falld"] >= 20_000
     assert facts["fed"] >= 20_000
     assert facts["events"] > 0
+
+
+def test_a_soak_cuts_broker_and_hub_and_knows_each_message(
+    need: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import soak
+
+    need("mosquitto")
+    for name, value in {"FALLS_A_DAY": 3600, "BROKER_CUTS": 2, "HUB_CUTS": 1, "AWAY_S": 0.2, "ANSWER_S": 0.2}.items():
+        monkeypatch.setattr(soak, name, value)
+    monkeypatch.setattr(soak, "RAISE_AFTER_S", 0.5)
+    report = soak.measure(tmp_path, 4 / 3600, 30.0, 0.3, None)
+    assert (report.facts["missing"], report.facts["left"]) == (0, 0)
+    assert report.facts["messages"] >= soak.WEARABLES
+    by_name = {figure.what: figure.value for figure in report.figures}
+    assert by_name["broker and hub killed"] == 3
+    assert by_name["daemon: had the disk write"] > 0
+    assert 10 < by_name["hub: anonymous memory, last quarter"] < 1000
+
+
+@pytest.mark.parametrize(("grows_by", "met"), [(0, True), (300_000, False)])
+def test_what_grows_all_the_time_is_told(grows_by: int, met: bool) -> None:
+    from endurance import Look, grown
+
+    looks = [
+        Look(float(n), 1, 50_000_000 + n * grows_by, 90_000_000, 12 + (n * grows_by > 0) * n // 4, 5, n, n / 10, n)
+        for n in range(41)
+    ]
+    judged = {figure.what: figure for figure in grown("it", looks, 2.0)}
+    assert judged["it: its growth since the third"].value == pytest.approx(grows_by * 10 / 1e6)
+    assert judged["it: its growth since the third"].met is met
+    assert judged["it: descriptors more in the last quarter"].met is met
+    assert judged["it: threads more in the last quarter"].met is True
+    assert judged["it: processor seconds a second"].value == pytest.approx(0.1)
