@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import logging
+import os
 import sys
 from typing import Any
 
@@ -74,7 +75,9 @@ class OneLine(logging.Formatter):
 
 def _import(module: str) -> Any:
     """Without looking for garbage meanwhile or in it later: what an import makes stays, and the search through it
-    takes a sixth of a start, and some 50 ms of a running daemon again and again."""
+    takes a sixth of a start, and some 50 ms of a running daemon again and again. Without looking for plugins of
+    pydantic either, for which it reads a file of each package that is installed."""
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     gc.disable()
     try:
         return importlib.import_module(module)
