@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+from datetime import timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -24,6 +25,7 @@ from falld.config.secret import Secret
 from falld.hub.aside import damaged, set_aside
 from falld.hub.database import DamagedStore
 from falld.hub.responders import Roster, read_roster
+from falld.hub.retention import Keep
 from falld.hub.service import Hub
 from falld.hub.show import Event, as_json
 from falld.hub.store import Store
@@ -63,6 +65,10 @@ def _hub_id(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @store_option("Where alerts are kept; else ~/.local/state/falld/hub.db.")
 @click.option("--responders", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
               help="YAML: who is told of an alert, one after another until somebody answers.")  # fmt: skip
+@click.option("--keep-days", type=click.IntRange(1, 36500), default=Keep().alerts.days, show_default=True, metavar="N",
+              help="An alert that is closed, or made no sound, goes so long after the last word of it.")  # fmt: skip
+@click.option("--keep-clips-days", type=click.IntRange(1, 36500), default=Keep().clips.days, show_default=True,
+              metavar="N", help="A clip goes so long after it came, unless its alert is open.")  # fmt: skip
 @click.option("--json", "as_jsonl", is_flag=True, help="One JSON object a line.")
 @click.pass_context
 def command(
@@ -76,6 +82,8 @@ def command(
     name: str,
     store: Path | None,
     responders: Path | None,
+    keep_days: int,
+    keep_clips_days: int,
     as_jsonl: bool,
 ) -> None:
     """Receive alerts of all homes, commit them, acknowledge them and show them.
@@ -90,8 +98,9 @@ def command(
         if broker.tls is None and not without_encryption and not is_loopback(broker.host):
             raise click.UsageError("the broker is on another machine: use mqtts://, or add --without-encryption")
         roster = Roster() if responders is None else read_roster(responders)
+        keep = Keep(timedelta(days=keep_days), timedelta(days=keep_clips_days))
         with private_files():
-            asyncio.run(_serve(broker, name, store or default_store(), roster, as_jsonl))
+            asyncio.run(_serve(broker, name, store or default_store(), roster, keep, as_jsonl))
 
 
 for verb in (list_alerts, homes, counters, backup):
@@ -166,7 +175,7 @@ def _open_or_begin(path: Path) -> Store:
         return Store.open(path)
 
 
-async def _serve(broker: Broker, name: str, path: Path, roster: Roster, as_jsonl: bool) -> None:
+async def _serve(broker: Broker, name: str, path: Path, roster: Roster, keep: Keep, as_jsonl: bool) -> None:
     """Until SIGINT or SIGTERM."""
     screen = _Screen(as_jsonl)
     said = ""
@@ -191,7 +200,7 @@ async def _serve(broker: Broker, name: str, path: Path, roster: Roster, as_jsonl
         if fault is not None:
             click.echo(str(fault), err=True)
         try:
-            hub = Hub(broker, name, store, call, show=screen.show, on_state=state, roster=roster)
+            hub = Hub(broker, name, store, call, show=screen.show, on_state=state, roster=roster, keep=keep)
             serving = asyncio.gather(hub.run(), keep_told(manager, status))
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, serving.cancel)

@@ -112,6 +112,16 @@ class Clips:
         ((name, payload),) = found
         return KeptClip(name, alert_id, _content(payload))
 
+    def let_go(self, before: datetime, limit: int) -> bool:
+        """Some of those that came earlier, but none of an open alert. Whether there may be more."""
+        with transaction(self._db, self._path):
+            gone = self._db.execute(
+                "DELETE FROM clip WHERE position IN (SELECT position FROM clip "
+                f"WHERE received < ? AND NOT ({_OPEN}) ORDER BY position LIMIT ?)",
+                (before.isoformat(), limit),
+            )
+        return bool(gone.rowcount == limit)
+
     def count(self) -> int:
         with told(self._path):
             return int(self._db.execute("SELECT count(*) FROM clip").fetchone()[0])

@@ -81,6 +81,15 @@ MIGRATIONS = (
     ) STRICT;
     CREATE TABLE counter (name TEXT PRIMARY KEY, count INTEGER NOT NULL, last TEXT NOT NULL) STRICT;
     """,
+    """
+    CREATE TABLE gone (
+        home TEXT NOT NULL,
+        alert_id TEXT NOT NULL,
+        state TEXT NOT NULL,
+        last_seq INTEGER NOT NULL,
+        PRIMARY KEY (home, alert_id)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """Script n brings the schema from number n to n + 1."""
 

@@ -48,7 +48,8 @@ class Receipt:
     """What became of a message."""
 
     outcome: Literal["new", "copy", "conflict"]
-    """A conflict has the key of an earlier message and says something else: the first stands."""
+    """A conflict has the key of an earlier message and says something else: the first stands. Of an alert that went
+    long ago each message up to its last is a copy."""
     before: Standing | None
     after: Standing
 
@@ -61,6 +62,7 @@ def take(db: sqlite3.Connection, messages: Sequence[Incoming], utc: datetime) ->
     keys = json.dumps([(m.home, m.alert_id, m.seq) for m in messages])
     standings = {(home, alert_id): Standing(*rest) for home, alert_id, *rest in db.execute(_STANDINGS, (keys,))}
     firsts = {(home, alert_id, seq): payload for home, alert_id, seq, payload in db.execute(_FIRSTS, (keys,))}
+    gone = {(home, alert_id): Standing(*rest) for home, alert_id, *rest in db.execute(_GONE, (keys,))}
     receipts: list[Receipt] = []
     new: list[tuple[Any, ...]] = []
     changed: dict[tuple[str, str], Standing] = {}
@@ -72,6 +74,10 @@ def take(db: sqlite3.Connection, messages: Sequence[Incoming], utc: datetime) ->
         if first is not None and before is not None:
             same = first == message.payload or content(first) == content(message.payload)
             receipts.append(Receipt("copy" if same else "conflict", before, before))
+            continue
+        went = gone.get((home, alert_id))
+        if before is None and went is not None and seq <= went.last_seq:
+            receipts.append(Receipt("copy", None, went))
             continue
         after = follow(before, seq, message.alert)
         firsts[home, alert_id, seq] = message.payload
@@ -97,6 +103,7 @@ def _insert(db: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ..
 _values = attrgetter(*_COLUMNS)
 _OF_KEYS = "home = json_extract(value, '$[0]') AND alert_id = json_extract(value, '$[1]')"
 _STANDINGS = f"SELECT home, alert_id, {STANDING} FROM json_each(?) CROSS JOIN alert ON {_OF_KEYS}"
+_GONE = f"SELECT home, alert_id, state, last_seq FROM json_each(?) CROSS JOIN gone ON {_OF_KEYS}"
 _FIRSTS = (
     "SELECT home, alert_id, seq, payload FROM json_each(?) CROSS JOIN message "
     f"ON {_OF_KEYS} AND seq = json_extract(value, '$[2]')"

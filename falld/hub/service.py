@@ -19,6 +19,7 @@ from falld.hub.incoming import Incoming, Receipt
 from falld.hub.intake import QUEUE, Intake
 from falld.hub.passing import Passing
 from falld.hub.responders import Roster, came_late
+from falld.hub.retention import Keep, forget
 from falld.hub.show import Event, Learnt, ResponseSent, of_message, of_restart, of_silence
 from falld.hub.store import Reply, Store
 from falld.hub.waits import Waits
@@ -53,6 +54,7 @@ class Hub:
         show: told what a responder has to know, in order.
         now: seconds of a clock that does not go back.
         roster: who is told of each alert that is raised; nobody, where only the screen is.
+        keep: how long what is settled stays.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Hub:
         poll_s: float = POLL_S,
         flush_s: float = FLUSH_S,
         roster: Roster | None = None,
+        keep: Keep | None = None,
         backoff: Backoff | None = None,
         timing: Timing | None = None,
     ) -> None:
@@ -83,6 +86,7 @@ class Hub:
         self._beat_s = beat_s
         self._poll_s = poll_s
         self._flush_s = flush_s
+        self._keep = keep or Keep()
         self._intake = Intake(
             name, store, call, counters=self.counters, utc=utc, on_new=self._new, send_ack=self._send_ack
         )
@@ -133,6 +137,7 @@ class Hub:
                 tasks.create_task(self._passing.run())
                 tasks.create_task(self._learn())
                 tasks.create_task(self._write_down())
+                tasks.create_task(forget(self._store.retention, self._store.clips, self._call, self._keep, self._utc))
                 for _ in range(WINDOW):
                     tasks.create_task(self._intake.acknowledge())
                 await self._intake.commit()

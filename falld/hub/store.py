@@ -17,6 +17,7 @@ from falld.hub.database import connect, told, transaction
 from falld.hub.homes import HomeStore
 from falld.hub.incoming import STANDING, Incoming, Receipt, keep, take
 from falld.hub.responders import Turn
+from falld.hub.retention import Retention
 from falld.hub.standing import CLOSING, Standing
 from falld.hub.turns import UNANSWERED, Key, Turns
 
@@ -86,6 +87,7 @@ class Store:
         self.clips = Clips(db, path)
         self.turns = Turns(db, path)
         self.homes = HomeStore(db, path)
+        self.retention = Retention(db, path)
 
     @classmethod
     def open(cls, path: Path, *, create: bool = True) -> Self:

@@ -1,0 +1,109 @@
+"""What is old and settled goes from the hub's store: alerts with all that was said of them, and clips.
+
+An alert that a person has yet to close never goes. Of one that went its home, id and last seq are remembered: a home
+that was away for long may send again what had been acknowledged, and nobody is to be called for that. A later message
+of it is news, and is taken as an alert's first one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from falld.hub.clips import Clips
+from falld.hub.database import transaction
+from falld.hub.standing import CLOSING
+from falld.publish.worker import Call
+
+BATCH = 100
+"""Messages or clips looked at in one transaction: some ms, so that an alert that has just come waits for no more."""
+PAUSE_S = 1.0
+"""Between two of these: a million messages are gone in three hours, and the disk has other things to do meanwhile."""
+EVERY_S = 3600.0
+GONE_MAX = 1000
+"""Remembered of each home: with three alerts a day a year's, 100 kB. One that is not, and comes again, is raised."""
+
+
+class Keep(NamedTuple):
+    """How long something stays after its last message or response."""
+
+    alerts: timedelta = timedelta(days=365)
+    clips: timedelta = timedelta(days=90)
+
+
+class Retention:
+    """The part of the hub's store that forgets."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db = db
+        self._path = path
+
+    def alerts(self, before: datetime, after: int = 0) -> int | None:
+        """Let settled alerts go of which nothing came and nothing was said since; with each its clip.
+
+        Args:
+            after: where the last call ended.
+
+        Returns:
+            Where this call ended; None: there is nothing older.
+        """
+        cutoff = before.isoformat()
+        with transaction(self._db, self._path):
+            rows = self._db.execute(_NEXT, (after, BATCH)).fetchall()
+            old = [row for row in rows if row[1] < cutoff]
+            keys = {(home, alert_id) for *_, home, alert_id in old}
+            for home, alert_id in sorted(keys):
+                self._let_go({"home": home, "alert_id": alert_id, "before": cutoff})
+            for home in sorted({home for home, _ in keys}):
+                self._db.execute(_TOO_MANY, {"home": home, "most": GONE_MAX})
+        return old[-1][0] if len(old) == BATCH else None
+
+    def _let_go(self, key: dict[str, str]) -> None:
+        settled = self._db.execute(_SETTLED, key).fetchone()
+        if settled is None:
+            return
+        row = key["home"], key["alert_id"], *settled
+        self._db.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?, ?)", row)
+        for table in ("turn", "response", "message", "clip", "alert"):
+            self._db.execute(f"DELETE FROM {table} WHERE home = :home AND alert_id = :alert_id", key)
+
+
+async def forget(retention: Retention, clips: Clips, call: Call, keep: Keep, utc: Callable[[], datetime]) -> None:
+    """Now and then, until cancelled.
+
+    Args:
+        retention, clips: used through `call` alone.
+
+    Raises:
+        StoreError: the disk does not do its part.
+    """
+    while True:
+        position: int | None = 0
+        while position is not None:
+            position = await call(retention.alerts, utc() - keep.alerts, position)
+            await asyncio.sleep(PAUSE_S)
+        more = True
+        while more:
+            more = await call(clips.let_go, utc() - keep.clips, BATCH)
+            await asyncio.sleep(PAUSE_S)
+        await asyncio.sleep(EVERY_S)
+
+
+_OF = "home = :home AND alert_id = :alert_id"
+_CLOSED = f"SELECT 1 FROM response r WHERE (r.home, r.alert_id) = (a.home, a.alert_id) AND r.response IN {CLOSING}"
+_NEXT = "SELECT rowid, received, home, alert_id FROM message WHERE rowid > ? ORDER BY rowid LIMIT ?"
+"""In the order in which they came: the first young one is the end."""
+_SETTLED = f"""
+    SELECT state, last_seq FROM alert a WHERE {_OF} AND wait_s IS NULL AND (raised_by IS NULL OR EXISTS ({_CLOSED}))
+    AND NOT EXISTS (SELECT 1 FROM message WHERE {_OF} AND received >= :before)
+    AND NOT EXISTS (SELECT 1 FROM response WHERE {_OF} AND (utc >= :before OR NOT published))
+"""
+_TOO_MANY = """
+    DELETE FROM gone WHERE home = :home AND alert_id <= (
+        SELECT alert_id FROM gone WHERE home = :home ORDER BY alert_id DESC LIMIT 1 OFFSET :most
+    )
+"""
