@@ -17,9 +17,11 @@ HEAD = f"""# The configuration file
 
 On SIGHUP (`systemctl reload falld`) a running `falld run` reads the file again, and takes over what changed while it
 runs: wearables and buttons of which nothing changed stream on untouched, open alerts keep their deadlines. `home`,
-`state_dir`, `routes`, `detector.bundle`, `detector.shadow` and `clips.send` are read at the start alone, as passwords
-and certificates are: where one of the keys changed, health has a fault until falld starts again. Where the file is
-broken, what ran before goes on, and log and health tell the line.
+`state_dir`, `routes`, `detector.bundle`, `detector.shadow` and `clips.send` are read at the start alone: where one of
+them changed, health has a fault until falld starts again. A password is read anew too, and tried with the next
+connection, at once where there is none; that of an environment variable or of a systemd credential stays what it was
+when the service started. Certificates and their keys are read on every connect. Where the file is broken, or a password
+cannot be had, what ran before goes on, and log and health tell it.
 
 This page is made of the schema by `falld config schema --markdown`.
 """

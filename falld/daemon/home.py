@@ -24,7 +24,7 @@ from falld.daemon.heard import Heard, Kind, Observer, nobody
 from falld.daemon.inbox import Inbox
 from falld.daemon.keeper import Keeper
 from falld.daemon.listeners import Listeners
-from falld.daemon.login import broker_of
+from falld.daemon.login import brokers_of
 from falld.daemon.memory import Memory
 from falld.daemon.route import Shared
 from falld.daemon.routes import Routes
@@ -108,7 +108,7 @@ class Home:
             NotOurs: the outbox is held by another program, something else, or of a newer falld.
         """
         self._worn = Worn(self.config.wearers, self._make_detector)
-        brokers = [broker_of(route.broker, self.config.home.id) for route in self.config.routes]
+        brokers = brokers_of(self.config)
         folder = parts.state_folder(self.config)
         async with contextlib.AsyncExitStack() as open_parts:
             open_parts.callback(self._clip_disk.close)
@@ -180,8 +180,10 @@ class Home:
 
         Raises:
             UnknownDriver, DescriptionError: a wearable cannot be spoken with; nothing has changed.
+            SecretError: a broker's password cannot be had any more; nothing has changed.
         """
         done = change(self.config, wanted)
+        brokers = await asyncio.to_thread(brokers_of, done.runs)
         await self._worn.change(done.runs.wearers)
         self.config = config = done.runs
         self._keeper.raise_after(config.alert.raise_after_s)
@@ -190,7 +192,7 @@ class Home:
             parts.alarm(config), commit_s=times.commit_s, seen_s=times.seen_s, apart_s=times.apart_s
         )
         self._drills.change(every=parts.test_every(config), answer_s=config.alarm.seen_s)
-        self._routes.change(after_s=config.alert.second_route_after_s, silent_s=config.alert.hub_silent_s)
+        self._routes.change(brokers, after_s=config.alert.second_route_after_s, silent_s=config.alert.hub_silent_s)
         if self._clips is not None:
             self._clips.near_misses_a_day = config.clips.near_misses_a_day
         if self._memory is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from falld.config.broker import BrokerConfig
+from falld.config.schema import Config
 from falld.publish.broker import PORT, TLS_PORT, Broker, Tls
 
 
@@ -21,3 +22,8 @@ def broker_of(config: BrokerConfig, home: str) -> Broker:
         password=secret.read() if secret is not None else None,
         protocol=config.protocol,
     )
+
+
+def brokers_of(config: Config) -> list[Broker]:
+    """Of each route, as `broker_of`; its passwords as they are now."""
+    return [broker_of(route.broker, config.home.id) for route in config.routes]

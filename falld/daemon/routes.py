@@ -43,10 +43,15 @@ class Routes:
         """What is to be run until the end of the home."""
         return [run for route in self.all for run in (route.publisher.run, route.pulse.run)]
 
-    def change(self, *, after_s: float, silent_s: float) -> None:
-        """As they were given at the beginning, from now on."""
+    def change(self, brokers: Sequence[Broker], *, after_s: float, silent_s: float) -> None:
+        """As they were given at the beginning, from now on.
+
+        Args:
+            brokers: the same ones; a password may be another.
+        """
         self._after_s = after_s
-        for route in self.all:
+        for route, broker in zip(self.all, brokers, strict=True):
+            route.publisher.log_in(broker)
             route.pulse.change(silent_s)
         self.wake()
 

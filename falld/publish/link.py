@@ -139,6 +139,12 @@ class Link:
             raise LinkDown(self._broker.where, "there is no connection", "publish again when the link is up")
         return await self._connection.publish(Outgoing(topic, payload, retain))
 
+    def log_in(self, broker: Broker) -> None:
+        """From the next connection on as this says, which is the same broker; one that stands is left alone."""
+        if broker != self._broker:
+            self._broker = broker
+            self.hurry()
+
     def hurry(self) -> None:
         """Something urgent is to be sent: where there is no connection, the next try comes without a wait."""
         if self._connection is None:

@@ -140,6 +140,10 @@ class Publisher:
             mine = partial(call, outbox.offered, self.route) if clips.of_alerts_here else None
             self._clips = ClipPump(clips, self._topics, self.route, self._link.publish, now, clip_resends, mine)
 
+    def log_in(self, broker: Broker) -> None:
+        """As `Link.log_in`."""
+        self._link.log_in(broker)
+
     @property
     def link(self) -> LinkState:
         return self._link.state

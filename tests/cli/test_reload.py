@@ -53,3 +53,35 @@ def test_a_fall_over_several_of_them(need: Callable[[str], str], tmp_path: Path)
     assert "ended: belt: 1400 samples" in said
     assert said.count("listening: belt") == 1
     assert (tmp_path / "state" / COPY).read_text().endswith(good)
+
+
+def test_a_password_that_was_changed(need: Callable[[str], str], tmp_path: Path) -> None:
+    """The broker takes another one from now on; the home learns it and loses no sample."""
+    hashes, password = tmp_path / "hashes", tmp_path / "password"
+
+    def takes(word: str) -> None:
+        command = [need("mosquitto_passwd"), "-c", "-b", str(hashes), "h1", word]
+        subprocess.run(command, check=True, capture_output=True, timeout=20)
+
+    takes("first-canary")
+    password.write_text("first-canary\n")
+    with Mosquitto(need("mosquitto"), tmp_path, f"allow_anonymous false\npassword_file {hashes}") as broker:
+        path = write_config(tmp_path, broker.port)
+        path.write_text(path.read_text().replace("protocol: 3.1.1", "protocol: 3.1.1, password_file: password"))
+        with falld("-v", "run", "-c", path) as process:
+            said = wait_for(process, "link: up")
+            takes("second-canary")
+            broker.kill()
+            broker.start()
+            said += wait_for(process, "refused the login")
+            password.unlink()
+            process.send_signal(signal.SIGHUP)
+            said += wait_for(process, "the configuration that ran before goes on")
+            password.write_text("second-canary\n")
+            process.send_signal(signal.SIGHUP)
+            said += wait_for(process, "link: up")
+            after = ask_health(tmp_path / "state")
+    assert after["config_fault"] is None
+    assert [(each["source"], each["gaps"]) for each in after["wearables"]] == [("belt", 0)]
+    assert said.count("listening: belt") == 1
+    assert "canary" not in said
