@@ -23,6 +23,10 @@ OWED_MAX = 256
 """Messages that one hub has, kept for another one that knows their alerts: of three a fall, 85 falls. Beyond that
 the oldest go, for a hub that missed so much is looked after otherwise."""
 
+WALLS_MAX = 100
+"""Boots with a fall whose wall time is kept, 100 bytes each. Alerts that are open since an earlier boot need it; of
+one from so many boots ago a message has no impact time any more."""
+
 _ACKED = "EXISTS (SELECT 1 FROM offered o WHERE (o.alert_id, o.seq) = (m.alert_id, m.seq) AND o.acked"
 _HERE = "EXISTS (SELECT 1 FROM offered o WHERE o.alert_id = m.alert_id AND o.route = :route AND o.seq"
 _DUE = f"""
@@ -130,6 +134,9 @@ class Outbox:
                 "INSERT OR REPLACE INTO wall VALUES (?, ?, ?, ?)",
                 [(a.boot_id, a.wall.t, a.wall.utc.isoformat(), a.wall.synced) for a in alerts if a.wall],
             )
+            db.execute(
+                "DELETE FROM wall WHERE rowid NOT IN (SELECT rowid FROM wall ORDER BY rowid DESC LIMIT ?)", (WALLS_MAX,)
+            )
             db.execute("INSERT OR REPLACE INTO life VALUES (1, ?)", (json.dumps(life),))
             db.executemany(
                 "INSERT OR IGNORE INTO offered (alert_id, seq, route) VALUES (?, 0, ?)",
@@ -153,7 +160,7 @@ class Outbox:
         return state, str(state["boot_id"])
 
     def walls(self) -> dict[str, Wall]:
-        """Wall time of each boot that saw a fall: some 100 bytes a boot, kept for ever."""
+        """Wall time of the last boots that saw a fall."""
         with told(self._path):
             rows = self._db.execute("SELECT boot_id, t, utc, synced FROM wall").fetchall()
         return {boot: Wall(t, datetime.fromisoformat(utc), bool(synced)) for boot, t, utc, synced in rows}

@@ -21,6 +21,8 @@ from falld.supervise.notify import Manager
 
 QUIET = {"samples"}
 """Ten a second of every wearable."""
+ON_THE_WAY = {"searching", "connecting", "starting"}
+"""What a wearable that is lost every few seconds says each time, beside that it streams, or why not."""
 
 log = logging.getLogger("falld")
 
@@ -72,6 +74,13 @@ def _heard(reloading: Reloading, heard: Heard) -> None:
 
 
 def _log(heard: Heard) -> None:
-    level = logging.DEBUG if heard.kind in QUIET else logging.WARNING if heard.data.get("fault") else logging.INFO
     source = heard.data.get("source")
-    log.log(level, "%s: %s%s", heard.kind.replace("_", " "), f"{source}: " if source else "", heard.text)
+    text = f"{source}: {heard.text}" if source else heard.text
+    log.log(_level(heard), "%s: %s", heard.kind.replace("_", " "), text)
+
+
+def _level(heard: Heard) -> int:
+    """What comes again and again is a detail: a hub that is away for a week has each message sent 5000 times."""
+    if heard.kind in QUIET or heard.data.get("attempt", 1) > 1 or heard.data.get("state") in ON_THE_WAY:
+        return logging.DEBUG
+    return logging.WARNING if heard.data.get("fault") else logging.INFO

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from falld.samples.recording import RecordingError
 
 SAVE_S = 600.0
 """A power cut costs ten minutes of what takes days to learn, and the card takes 144 writes of 5 kB a day."""
+
+FORGET_S = 90 * 86_400.0
+"""What was learnt with a wearable goes so long after it was last worn here."""
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +61,7 @@ class Memory:
             while True:
                 await asyncio.sleep(SAVE_S)
                 await asyncio.to_thread(self._write, self._states())
+                await asyncio.to_thread(self._forget, frozenset(self._kept))
         finally:
             self._write(self._states())
 
@@ -88,6 +94,13 @@ class Memory:
         except OSError as error:
             what = f"cannot be made: {error.strerror}"
             self._tell(StateError(str(self._folder), what, "check its parent and the free space"))
+
+    def _forget(self, worn: frozenset[Path]) -> None:
+        """Those that are worn are written each time, so that a file's time says when it last was one of them."""
+        for path in self._folder.glob("*.state"):
+            with contextlib.suppress(OSError):  # the disk's faults are told where it is written
+                if path not in worn and time.time() - path.stat().st_mtime > FORGET_S:
+                    path.unlink()
 
     def _tell(self, fault: FalldError) -> None:
         if str(fault) != self._fault:

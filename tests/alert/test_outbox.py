@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from falld.alert import outbox as outbox_module
 from falld.alert.draft import Draft
 from falld.alert.life import Life
 from falld.alert.outbox import Committed, Outbox, OutboxError, Row, Wall, join
@@ -183,6 +184,16 @@ def test_wall_time_of_a_boot_outlives_it_and_its_messages(path: Path) -> None:
     again = Outbox.open(path)
     assert again.walls() == {"boot-1": Wall(110.0, NOON + timedelta(seconds=10), False)}
     again.close()
+
+
+def test_the_boots_that_are_remembered_are_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "WALLS_MAX", 3)
+    box = Outbox.open(path)
+    for seq, boot in enumerate(["boot-0", "boot-1", "boot-2", "boot-0", "boot-3", "boot-4"], start=1):
+        box.commit([replace(committed(seq=seq), boot_id=boot, wall=Wall(100.0, NOON, True))], BOOT, 100.0)
+    assert box.walls().keys() == {"boot-0", "boot-3", "boot-4"}
+    assert len(box) == 6
+    box.close()
 
 
 def test_the_state_of_a_life_survives_a_reboot_with_its_wall_time(path: Path) -> None:

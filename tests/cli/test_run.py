@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import select
 import signal
 import socket
@@ -15,6 +16,8 @@ from click.testing import CliRunner
 from programs import falld, wait_for, write_config
 
 from falld.cli import main
+from falld.cli.run import _log
+from falld.daemon.heard import Heard
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -83,3 +86,13 @@ def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def waits(listening: socket.socket) -> bool:
     """Whether there is something to be received."""
     return bool(select.select([listening], [], [], 0)[0])
+
+
+def test_what_comes_again_and_again_is_in_the_log_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    for attempt in range(1, 1000):
+        _log(Heard("published", 1.0, "the broker has message 1", {"attempt": attempt}))
+        for state in ("searching", "connecting", "starting"):
+            _log(Heard("wearable", 1.0, state, {"source": "wrist", "state": state}))
+    _log(Heard("wearable", 1.0, "streaming", {"source": "wrist", "state": "streaming"}))
+    assert caplog.messages == ["published: the broker has message 1", "wearable: wrist: streaming"]

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from brokers import Mosquitto, until
+from brokers import running as looping
 from homes import Listening, Monitoring, Scripted, config, decision, running, standing
 
+from falld.daemon import memory as memory_module
 from falld.daemon.home import LEARNT
 from falld.daemon.memory import Memory
 from falld.detect.learnt import Learnt
@@ -78,6 +82,20 @@ async def test_a_folder_that_cannot_be_written_is_told_once(tmp_path: Path, capl
         await kept(some)
         await kept(some)
     assert caplog.text.count("check its parent") == 1
+
+
+async def test_what_nobody_wears_any_more_goes_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_module, "SAVE_S", 0.01)
+    some = memory(tmp_path)
+    alarmed(some.of("w1", "belt"))
+    for name, days in (("w1@belt", 100), ("w1@wrist", 100), ("w2@belt", 80)):
+        path = tmp_path / f"{name}.state"
+        path.write_bytes(b"")
+        os.utime(path, times=(time.time() - days * 86_400,) * 2)
+    async with looping(some.run):
+        await until(lambda: not (tmp_path / "w1@wrist.state").exists())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["w1@belt.state", "w2@belt.state"]
+    assert (tmp_path / "w1@belt.state").stat().st_size > 0
 
 
 @pytest.fixture
