@@ -18,7 +18,7 @@ from falld.alert.clip import samples
 from falld.alert.clock import utc_now
 from falld.alert.draft import Answer
 from falld.alert.topics import hub_status
-from falld.cli.hub_store import backup, counters, default_store, homes, list_alerts, opened, store_option
+from falld.cli.hub_store import backup, counters, default_store, forget, homes, list_alerts, opened, store_option
 from falld.cli.options import private_files
 from falld.config.kinds import is_loopback
 from falld.config.secret import Secret
@@ -103,7 +103,7 @@ def command(
             asyncio.run(_serve(broker, name, store or default_store(), roster, keep, as_jsonl))
 
 
-for verb in (list_alerts, homes, counters, backup):
+for verb in (list_alerts, homes, counters, backup, forget):
     command.add_command(verb)
 
 

@@ -123,6 +123,20 @@ def backup(group_store: Path | None, store: Path | None, copy: Path) -> None:
     click.echo(f"{copy}: {size} bytes, whole")
 
 
+@click.command()
+@click.argument("home")
+@store_option("Where the hub keeps its alerts.")
+@click.pass_obj
+def forget(group_store: Path | None, store: Path | None, home: str) -> None:
+    """Delete all that is kept of a HOME that was taken out; not while an alert of it is open."""
+    with opened(store or group_store) as there:
+        known = {state.home for state in there.homes.all()}
+        if home not in known:
+            raise click.UsageError(f"no home {home} is in the store: see `falld hub homes`")
+        count = there.retention.home(home)
+    click.echo(f"home {home} is forgotten, with {count} alerts; take its user and what it retained off the broker too")
+
+
 def _utc(utc: datetime | None) -> str | None:
     return utc_text(utc) if utc else None
 

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from falld.errors import FalldError
 from falld.hub.clips import Clips
 from falld.hub.database import transaction
 from falld.hub.standing import CLOSING
@@ -26,6 +27,10 @@ PAUSE_S = 1.0
 EVERY_S = 3600.0
 GONE_MAX = 1000
 """Remembered of each home: with three alerts a day a year's, 100 kB. One that is not, and comes again, is raised."""
+
+
+class StillOpen(FalldError):
+    """A home cannot be forgotten: somebody there may need help."""
 
 
 class Keep(NamedTuple):
@@ -62,6 +67,24 @@ class Retention:
                 self._db.execute(_TOO_MANY, {"home": home, "most": GONE_MAX})
         return old[-1][0] if len(old) == BATCH else None
 
+    def home(self, home: str) -> int:
+        """Forget a home that was taken out, with all that is kept of it. How many alerts went.
+
+        Raises:
+            StillOpen: nobody has closed an alert of it; nothing went.
+        """
+        with transaction(self._db, self._path):
+            ids = self._db.execute(f"SELECT alert_id, {_DONE} FROM alert a WHERE home = ?", (home,)).fetchall()
+            still = [alert_id for alert_id, done in ids if not done]
+            if still:
+                what = f"has alerts that are open, {still[0]} the first of {len(still)}"
+                raise StillOpen(
+                    f"home {home}", what, "look after its wearers, then close them with `falld hub respond`"
+                )
+            for table in ("turn", "response", "message", "clip", "alert", "gone", "home"):
+                self._db.execute(f"DELETE FROM {table} WHERE home = ?", (home,))
+        return len(ids)
+
     def _let_go(self, key: dict[str, str]) -> None:
         settled = self._db.execute(_SETTLED, key).fetchone()
         if settled is None:
@@ -97,8 +120,9 @@ _OF = "home = :home AND alert_id = :alert_id"
 _CLOSED = f"SELECT 1 FROM response r WHERE (r.home, r.alert_id) = (a.home, a.alert_id) AND r.response IN {CLOSING}"
 _NEXT = "SELECT rowid, received, home, alert_id FROM message WHERE rowid > ? ORDER BY rowid LIMIT ?"
 """In the order in which they came: the first young one is the end."""
+_DONE = f"(wait_s IS NULL AND (raised_by IS NULL OR EXISTS ({_CLOSED})))"
 _SETTLED = f"""
-    SELECT state, last_seq FROM alert a WHERE {_OF} AND wait_s IS NULL AND (raised_by IS NULL OR EXISTS ({_CLOSED}))
+    SELECT state, last_seq FROM alert a WHERE {_OF} AND {_DONE}
     AND NOT EXISTS (SELECT 1 FROM message WHERE {_OF} AND received >= :before)
     AND NOT EXISTS (SELECT 1 FROM response WHERE {_OF} AND (utc >= :before OR NOT published))
 """

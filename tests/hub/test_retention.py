@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from brokers import Mosquitto, Peer, an_alert, running, soon, until
+from click.testing import CliRunner, Result
 
 from falld.alert.clip import encode
 from falld.alert.draft import Answer
 from falld.alert.topics import Topics
 from falld.alert.uuid7 import uuid7
+from falld.cli import main
 from falld.hub import retention
 from falld.hub.clips import IncomingClip
 from falld.hub.incoming import Incoming, Receipt
@@ -152,6 +154,28 @@ def test_old_clips_go_but_none_of_an_open_alert(store: Store) -> None:
     assert {alert_id for (alert_id,) in store._db.execute("SELECT alert_id FROM clip")} == {opened, fresh}
     assert forget(store, YOUNG) == {opened}
     assert store.clips.count() == 1
+
+
+def test_a_home_is_forgotten_when_nothing_of_it_is_open(store: Store, tmp_path: Path) -> None:
+    def forgotten(home: str) -> Result:
+        return CliRunner().invoke(main, ["hub", "forget", home, "--store", str(tmp_path / "hub.db")])
+
+    gone, opened, other = closed(store), uuid7(), uuid7()
+    clip(store, gone)
+    forget(store)
+    closed(store)
+    come(store, opened, "suspected", "raised")
+    come(store, other, "suspected", "raised", home="h2")
+    refused = forgotten("h1")
+    assert (refused.exit_code, f"{opened} the first of 1" in refused.stderr) == (2, True)
+    assert len(store.entries()) == 3
+    answer(store, opened, "false_alarm")
+    done = forgotten("h1")
+    assert (done.exit_code, "with 2 alerts" in done.output) == (0, True)
+    for table in ("alert", "message", "response", "turn", "clip", "home", "gone"):
+        assert not store._db.execute(f"SELECT 1 FROM {table} WHERE home = 'h1'").fetchall(), table
+    assert [entry.home for entry in store.entries()] == ["h2"]
+    assert "no home h1" in forgotten("h1").stderr
 
 
 async def test_a_running_hub_lets_go_and_acknowledges_what_comes_again(
