@@ -2,11 +2,12 @@
 
     python benchmarks/soak.py [--hours 24] [--speed 1] [--folder DIR]
 
-A real mosquitto, `falld hub`, and `falld run` with four recorded wearables at 50 Hz: real life where FALLD_DATA is
-there, else simulated, with a simulated fall of each wearer now and then. Broker and hub are killed and come back now
-and then, in the first half of the run the hub too; then it is left alone, for its memory is looked at. A responder
-answers what sounds. Streams may be played faster than life (`--speed`): figures of samples and falls are then of so
-many hours of stream, and those of what is done by the clock (health, what was learnt, beats, retries) of wall clock.
+A real mosquitto, `falld hub`, and `falld run` with four recorded wearables at 50 Hz: real life from FALLD_DATA, or a
+simulated one, with a simulated fall of each wearer now and then. The broker is killed and comes back now and then, in
+the first half of the run the hub too; then that is left alone, for its memory is looked at. A responder answers what
+sounds. Streams may be played faster than life (`--speed`): figures of samples and falls are then of so many hours of
+stream, and those of what is done by the clock (health, what was learnt, beats, retries) of wall clock. What was seen
+each minute is in `looks.jsonl`.
 """
 
 from __future__ import annotations
@@ -290,15 +291,17 @@ def measure(folder: Path, hours: float, speed: float, every_s: float, lived: Pat
 @click.option("--hours", type=click.FloatRange(min=0, min_open=True), default=24.0, show_default=True)
 @click.option("--speed", type=click.FloatRange(1, 1000), default=1.0, show_default=True)
 @click.option("--every", "every_s", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds.")
-@click.option("--simulated", is_flag=True, help="A simulated life, also where FALLD_DATA is there.")
-@click.option("--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), help="On the disk to look at.")
+@click.option("--simulated", is_flag=True, help="A simulated life; else asks for FALLD_DATA.")
+@click.option("--folder", type=click.Path(path_type=Path), help="A new one, on the disk to look at; all of it stays.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a Markdown table.")
 def main(hours: float, speed: float, every_s: float, simulated: bool, folder: Path | None, as_json: bool) -> None:
     on = machine()
     compileall.compile_dir(ROOT / "falld", quiet=2)
     lived = None if simulated else data("geneactiv")
-    with tempfile.TemporaryDirectory(dir=folder) as name:
-        report = measure(Path(name), hours, speed, every_s, lived)
+    with tempfile.TemporaryDirectory() as name:
+        if folder is not None:
+            folder.mkdir(parents=True)
+        report = measure(folder or Path(name), hours, speed, every_s, lived)
     show(report, on, as_json=as_json)
     sys.exit(any(figure.met is False for figure in report.figures))
 
