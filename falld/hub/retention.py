@@ -21,7 +21,7 @@ from falld.hub.standing import CLOSING
 from falld.publish.worker import Call
 
 BATCH = 100
-"""Messages or clips looked at in one transaction: 20 ms where all go (2 cores of a shared virtual machine, x86-64), and an
+"""Messages or clips looked at in one transaction: 20 ms where all go (2 cores of a shared virtual machine, x86-64); an
 alert that has just come waits for no more."""
 PAUSE_S = 1.0
 """Between two of these: a million messages are gone in three hours, and the disk has other things to do meanwhile."""
