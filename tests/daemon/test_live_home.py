@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from homes import Listening, Monitoring, Scripted, decision, running
 from wearables import PolarStrap, recorded
 
 from falld.alert.clock import utc_now
+from falld.cli.run import _log
 from falld.config.schema import Config
 from falld.daemon.health import to_wire
 from falld.daemon.heard import Heard
@@ -125,6 +127,33 @@ async def test_health_tells_of_the_link(broker: Mosquitto, tmp_path: Path) -> No
     assert (wire.wearables[0].battery, wire.faults) == (87, ())
     assert lost.wearables[0].state in ("lost", "searching")
     assert "the connection was lost" in lost.faults[0].what
+
+
+async def test_a_strap_that_is_lost_again_and_again_says_five_lines_each_time(
+    broker: Mosquitto, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "falld")
+    strap, times = PolarStrap(STRAP), 4
+    home = Listening(settings(tmp_path, broker.port, [{"address": STRAP, "id": "strap"}]), Scripted())
+
+    def streaming() -> int:
+        return [h.data.get("state") for h in home.heard if h.text != "well again"].count("streaming")
+
+    async with bluetooth() as bluez:
+        bluez.add(strap)
+        async with running(home.home):
+            for n in range(1, times + 1):
+                count = home.count("samples")
+                await until(lambda n=n, count=count: streaming() == n and home.count("samples") > count)
+                strap.drop()
+            await until(lambda: streaming() == times + 1)
+            await until(lambda: [h.text for h in home.heard].count("well again") == times)
+    for heard in home.heard:
+        _log(heard)
+    lines = [line for line in caplog.messages if "strap" in line and not line.startswith("listening")]
+    for words, count in {"strap: lost": times, "strap: well again": times, "strap: streaming": times + 1}.items():
+        assert lines.count(f"wearable: {words}") == count
+    assert len(lines) == 5 * times + 1, lines
 
 
 async def test_how_far_its_clock_runs_away_is_told_once(
