@@ -1,4 +1,4 @@
-"""Makes the .deb: falld with all that it imports in /opt/falld, its units, and what they need.
+"""Makes the .deb, falld with all that it imports in /opt/falld, its units, and what they need; and the installer.
 
     make deb ARCH=arm64 RELEASE=trixie
 
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+import zipapp
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +53,7 @@ falld is Copyright the falld authors, under the licence below. What it imports s
 its own licence in its `.dist-info` folder.
 
 """
+CACHES = shutil.ignore_patterns("__pycache__", ".mypy_cache")
 EXAMPLES = ("deploy/falld.example.yaml", "deploy/mosquitto", "deploy/raspberrypi", "systemd/mosquitto.service.d")
 
 
@@ -63,6 +65,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="falld-deb-") as folder:
         print(build(Path(folder), options.arch, options.release, options.out))  # noqa: T201
+    print(installer(options.out))  # noqa: T201
 
 
 def build(folder: Path, arch: str, release: str, out: Path, compression: str = "xz") -> Path:
@@ -81,6 +84,16 @@ def build(folder: Path, arch: str, release: str, out: Path, compression: str = "
         ["dpkg-deb", "--root-owner-group", f"-Z{compression}", "--build", str(tree), str(package)], check=True
     )
     return package
+
+
+def installer(out: Path) -> Path:
+    """The installer as one program, that any Python runs."""
+    program = out / "falld-install"
+    with tempfile.TemporaryDirectory() as folder:
+        source = ROOT / "deploy/raspberrypi/install"
+        shutil.copytree(source, folder, dirs_exist_ok=True, ignore=CACHES)
+        zipapp.create_archive(folder, program, "/usr/bin/env python3", compressed=True)
+    return program
 
 
 def wheel(folder: Path) -> Path:
@@ -121,8 +134,11 @@ def system(tree: Path) -> None:
     doc = tree / "usr/share/doc/falld"
     (doc / "examples").mkdir(parents=True)
     for example in map(ROOT.joinpath, EXAMPLES):
-        copy = shutil.copytree if example.is_dir() else shutil.copy
-        copy(example, doc / "examples" / example.name)
+        to = doc / "examples" / example.name
+        if example.is_dir():
+            shutil.copytree(example, to, ignore=CACHES)
+        else:
+            shutil.copy(example, to)
     for name in ("README.md", "CHANGELOG.md"):
         shutil.copy(ROOT / name, doc)
     (doc / "copyright").write_text(COPYRIGHT + (ROOT / "LICENSE").read_text())

@@ -1,0 +1,63 @@
+"""What is a home's own: its configuration, and the broker's password. Each step gives whether it changed anything."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import subprocess
+import sys
+from pathlib import Path
+
+from installer.places import CA, CONFIG, PASSWORD, write
+from installer.words import Failed, Stop, run, say
+
+ASKED = ("home", "wearer", "wearable", "placement", "host", "port")
+
+
+def configuration(given: argparse.Namespace) -> bool:
+    """Made and asked for by falld itself; what is there is never written."""
+    if CONFIG.exists():
+        try:
+            run("falld", "config", "check", str(CONFIG))
+        except Failed as error:
+            raise Stop("configuration", str(error), "mend it, see `falld config check`") from None
+        say("ok", "configuration", f"{CONFIG} is correct, and was left as it was")
+        return False
+    if not (given.no_password or given.password_file or given.password or sys.stdin.isatty()):
+        raise Stop("configuration", "no password of the broker is given", "give --password-file, or --no-password")
+    command = ["falld", "config", "init", "--out", str(CONFIG)]
+    for name in ASKED:
+        if getattr(given, name) is not None:
+            command += [f"--{name}", str(getattr(given, name))]
+    if given.ca_file is not None:
+        write(CA, text_of(given.ca_file))
+        command += ["--ca-file", str(CA)]
+    command += ["--without-encryption"] if given.without_encryption else []
+    command += ["--no-password"] if given.no_password else ["--password-credential", "broker"]
+    if subprocess.run(command, check=False).returncode != 0:
+        raise Stop("configuration", f"{CONFIG} was not written", "see above for what is missing")
+    say("ok", "configuration", f"{CONFIG} was written; the home's id is its user name at the broker")
+    return True
+
+
+def password(given: argparse.Namespace) -> bool:
+    """Given, or asked for where it is needed."""
+    there = PASSWORD.read_text().strip() if PASSWORD.exists() else ""
+    wanted = given.password if given.password_file is None else text_of(given.password_file)
+    if wanted is None and not there and "password_credential" in CONFIG.read_text():
+        if not sys.stdin.isatty():
+            raise Stop("password", f"{PASSWORD} is empty", "give --password-file")
+        wanted = getpass.getpass("Password of this home at the broker: ")
+    if wanted is None or wanted.strip() == there:
+        say("ok", "password", "it was left as it was")
+        return False
+    write(PASSWORD, wanted.strip() + "\n", 0o600)
+    say("ok", "password", f"{PASSWORD} was written, for root alone")
+    return True
+
+
+def text_of(file: str) -> str:
+    try:
+        return Path(file).read_text()
+    except (OSError, ValueError) as error:
+        raise Stop("answers", f"{file} cannot be read: {error}", "check its name") from None

@@ -1,0 +1,81 @@
+"""falld on a Debian or a Raspberry Pi OS: from its package to a test alarm that a monitoring hub has committed.
+
+Asks for what no option, no file of answers and no configuration says. Run again it changes nothing. An upgrade after
+which a test alarm does not come back any more is taken back, with all alerts.
+
+Exit status:
+  0  falld runs, and a hub has committed a test alarm, now or when this package came
+  1  no hub has committed a test alarm, or the service does not get ready, as is told
+  2  something is missing or wrong, as is told; what runs was left running
+  3  an upgrade was taken back; the previous falld runs, and is as well as it was before
+  4  an upgrade was taken back, but no hub commits a test alarm of the previous falld either: look at network and hub
+  5  an upgrade went wrong and cannot be taken back: look after the wearers
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from typing import NoReturn
+
+from installer.answers import parse
+from installer.home import configuration, password
+from installer.package import apt, fetch, installed, look
+from installer.places import GIVEN, KEPT, OWN
+from installer.service import service, tested
+from installer.settings import bluetooth, journal
+from installer.upgrade import previous_of, upgrade
+from installer.words import WELL, Failed, Stop, say
+
+
+def install(given: argparse.Namespace) -> int:
+    """Gives the exit status.
+
+    Raises:
+        Stop: it cannot go on.
+    """
+    package = fetch(given.package, given.sha256)
+    was = installed()
+    same = was == package.version and (not KEPT.exists() or look(KEPT).sha256 == package.sha256)
+    previous = None if same or not was else previous_of(was, given.previous)
+    if not was:
+        try:
+            apt(package)
+        except Failed as error:
+            raise Stop("package", str(error), "see what apt says, and `apt-get update`") from None
+    if previous is None:
+        package.path.replace(KEPT)
+        package = package._replace(path=KEPT)
+        say("ok", "package", f"falld {package.version} is installed{' already' if was else ''}")
+    changed = [not was, bluetooth(package), journal(package, given.keep_journal), configuration(given)]
+    renewed = password(given)
+    if given.remove_answers and given.answers is not None and given.answers.exists():
+        given.answers.unlink()
+        say("ok", "answers", f"{given.answers} was removed")
+    changed += [renewed, service(restart=renewed)]
+    if previous is not None:
+        return upgrade(package, was, previous)
+    outcome = tested(package)
+    if outcome == WELL and not any(changed):
+        say("ok", "falld", "nothing was changed")
+    return outcome
+
+
+def main() -> NoReturn:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a lost connection is no reason to stop half way
+    os.umask(0o022)  # falld is to read its configuration
+    try:
+        given = parse(sys.argv[1:], __doc__ or "")
+        if os.geteuid() != 0:
+            raise Stop("user", "this is not root", "put sudo before it")
+        OWN.mkdir(mode=0o700, exist_ok=True)
+        outcome = install(given)
+    except Stop as stop:
+        check, what, remedy = stop.args
+        say("!!", check, f"{what}; {remedy}")
+        outcome = stop.status
+    if os.geteuid() == 0:
+        GIVEN.unlink(missing_ok=True)
+    sys.exit(outcome)
