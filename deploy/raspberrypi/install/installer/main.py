@@ -38,7 +38,8 @@ def install(given: argparse.Namespace) -> int:
     """
     package = fetch(given.package, given.sha256)
     was = installed()
-    same = was == package.version and (not KEPT.exists() or look(KEPT).sha256 == package.sha256)
+    kept = look(KEPT) if KEPT.exists() else None  # of another version: an upgrade was cut off once it was installed
+    same = was == package.version and (kept is None or kept.version != was or kept.sha256 == package.sha256)
     previous = None if same or not was else previous_of(was, given.previous)
     if not was:
         try:
