@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Of `make deb` and `make test-systemd`: Debian's, as amd64 or arm64, and bookworm or trixie.
+# Of `make deb`, `make test-systemd` and `make test-installer`: Debian's, as amd64 or arm64, and bookworm or trixie.
 ARCH ?= arm64
 RELEASE ?= trixie
 # Of `make soak`.
@@ -10,7 +10,7 @@ HOURS ?= 24
 SPEED ?= 1
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-bluez campaign benchmark soak check format docs wheel sbom deb test-systemd clean
+.PHONY: demo test test-bluez campaign benchmark soak check format docs wheel sbom deb test-systemd test-installer clean
 
 demo: $(VENV)/demo
 	$(BIN)/falld demo
@@ -25,6 +25,9 @@ test-bluez: $(VENV)/bin/python
 # Boots Debian: as root, with systemd-nspawn.
 test-systemd: $(VENV)/dev
 	$(BIN)/python tests/nspawn/booted.py --release $(RELEASE)
+
+test-installer: $(VENV)/dev
+	$(BIN)/python tests/nspawn/booted.py --installer --release $(RELEASE)
 
 campaign: $(VENV)/dev
 	$(BIN)/python tests/campaign/whole.py

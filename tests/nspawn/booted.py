@@ -1,6 +1,7 @@
 """falld as a service: Debian booted by systemd-nspawn, with the package that `make deb` makes.
 
 make test-systemd RELEASE=bookworm
+make test-installer RELEASE=trixie
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/bluez"), str(ROOT / "deploy/debian")]
 
-from build import PYTHON, build  # noqa: E402
+from build import PYTHON, build, installer  # noqa: E402
 from image import RELEASE, debian, install  # noqa: E402
 
 HOST = {"mmdebstrap": "mmdebstrap", "systemd-nspawn": "systemd-container"}
 PACKAGES = ("ca-certificates", "dbus", "libstdc++6", "mosquitto", "python3", "systemd", "systemd-sysv")
 """Without BlueZ: its own D-Bus policy lets everybody in, and falld's would not be tried."""
+WITH_INSTALLER = (*PACKAGES, "bluez", "cloud-init")
 BOOT = (
     "systemd-nspawn --quiet --boot --private-network --register=no --keep-unit --console=pipe"
     " --system-call-filter=adjtimex --system-call-filter=clock_adjtime"
@@ -37,6 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, default=ROOT / ".nspawn", help="Folder for the tree.")
     parser.add_argument("--release", choices=PYTHON, default=RELEASE, help=f"Debian's; {RELEASE} if not said.")
+    parser.add_argument("--installer", action="store_true", help="Trials of the installer, in a tree with BlueZ.")
     parser.add_argument("--seconds", type=float, default=1200, help="How long the trials may take.")
     options = parser.parse_args()
     if os.geteuid() != 0:
@@ -44,7 +47,8 @@ def main() -> int:
     install(HOST)
     options.cache.mkdir(exist_ok=True)
     began = time.monotonic()
-    tree = plant(options.cache, options.release)
+    packages, trials = (PACKAGES, "trials.py") if not options.installer else (WITH_INSTALLER, "installs.py")
+    tree = plant(options.cache, options.release, packages, trials)
     sys.stdout.write(f"tree and package are there after {time.monotonic() - began:.0f} s\n")
     try:
         return boot(tree, options.seconds)
@@ -52,13 +56,13 @@ def main() -> int:
         shutil.rmtree(tree)
 
 
-def plant(cache: Path, release: str) -> Path:
-    """A fresh tree with package and trials; Debian's own part is made once."""
-    made_of = zlib.crc32(" ".join(PACKAGES).encode())
+def plant(cache: Path, release: str, packages: tuple[str, ...], main: str) -> Path:
+    """A fresh tree with package, installer and trials; Debian's own part is made once."""
+    made_of = zlib.crc32(" ".join(packages).encode())
     kept, tree = cache / f"{release}-{made_of:08x}.tar", cache / release
     if not kept.exists():
         made = cache / f"{release}.new.tar"
-        debian(release, made, "minbase", PACKAGES)
+        debian(release, made, "minbase", packages)
         made.rename(kept)
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir()
@@ -66,7 +70,15 @@ def plant(cache: Path, release: str) -> Path:
     with tempfile.TemporaryDirectory(prefix="falld-deb-") as folder:
         package = build(Path(folder), debian_arch(), release, Path(folder) / "out", "none")
         shutil.move(package, tree / "root/falld.deb")
+    installer(tree / "root")
     shutil.copytree(Path(__file__).parent / "guest", tree / "root/trials")
+    (tree / "root/trials/main.py").symlink_to(main)
+    shutil.copy(ROOT / "deploy/raspberrypi/user-data", tree / "root/trials")
+    if main == "installs.py":
+        (tree / "etc/cloud/cloud-init.disabled").touch()  # a trial does what it would do
+        bluez = tree / "etc/systemd/system/dbus-org.bluez.service"
+        bluez.unlink(missing_ok=True)
+        bluez.symlink_to("/dev/null")  # without a radio it would not answer, and each question take 25 s
     examples = ROOT / "systemd/mosquitto.service.d"
     shutil.copytree(examples, tree / "etc/systemd/system" / examples.name)
     mosquitto = tree / "etc/mosquitto/mosquitto.conf"
