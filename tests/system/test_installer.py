@@ -21,7 +21,7 @@ from falld.alert.outbox import Outbox, join
 DEPLOYED = Path(__file__).parents[2] / "deploy/raspberrypi"
 sys.path.insert(0, str(DEPLOYED / "install"))
 
-from installer import answers, outbox, package, settings  # noqa: E402
+from installer import answers, outbox, package, settings, upgrade  # noqa: E402
 from installer.words import Stop  # noqa: E402
 
 OLD, NEW = "0190163d-8694-739b-aea5-966c26f8ad90", "0190163d-8694-739b-aea5-966c26f8ad91"
@@ -208,6 +208,52 @@ def test_without_a_copy_nothing_is_given_back(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.Error, match="unable to open"):
         outbox.give_back(tmp_path)
     assert held(tmp_path) == []
+
+
+ONE, BOTH = {"broker trip": "0.1 s"}, {"broker 1 trip": "0.1 s", "broker 2 trip": "0.1 s"}
+
+
+@pytest.mark.parametrize(
+    ("alarms", "ready", "given_back", "status"),
+    [
+        ([ONE, ONE], [True], True, 0),
+        ([{}, {}], [True], True, 1),
+        ([{}, {}], [False, True], True, 3),
+        ([BOTH, {"broker 1 trip": "0.1 s"}, BOTH], [True, True], True, 3),
+        ([ONE, {}, ONE], [True, True], True, 3),
+        ([ONE, {}, {}], [True, True], True, 4),
+        ([ONE, {}], [True, True], False, 5),
+        ([ONE, {}], [True, False], True, 5),
+    ],
+    ids=[
+        "well", "no hub all the time", "no hub, and not ready", "one way is deaf", "deaf", "the hub is gone",
+        "no way back", "dead on the way back",
+    ],
+)  # fmt: skip
+def test_an_upgrade_is_judged_by_what_was_before(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    alarms: list[dict[str, str]],
+    ready: list[bool],
+    given_back: bool,
+    status: int,
+) -> None:
+    """With stand-ins for the machine, which tests do not upgrade; a booted Debian has the real one."""
+    came, starts = iter(alarms), iter(ready)
+    monkeypatch.setattr(upgrade, "told", lambda *_: "")
+    monkeypatch.setattr(upgrade, "run", lambda *_: "")
+    monkeypatch.setattr(upgrade, "apt", lambda _: None)
+    monkeypatch.setattr(upgrade, "status", lambda: "")
+    monkeypatch.setattr(upgrade.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(upgrade, "started", lambda: next(starts))
+    monkeypatch.setattr(upgrade, "try_alarm", lambda *_: (next(came), []))
+    monkeypatch.setattr(upgrade, "as_falld", lambda work: given_back or work is not outbox.give_back)
+    monkeypatch.setattr(upgrade, "heard", lambda _, came, __: 0 if came else 1)
+    monkeypatch.setattr(upgrade, "KEPT", tmp_path / "installed.deb")
+    (tmp_path / "given.deb").touch()
+    given = package.Package(tmp_path / "given.deb", "2", "")
+    assert upgrade.upgrade(given, "1", package.Package(tmp_path / "previous.deb", "1", "")) == status
+    assert (tmp_path / "installed.deb").exists() == (status < 3)
 
 
 def test_the_first_boot_runs_what_there_is(tmp_path: Path) -> None:

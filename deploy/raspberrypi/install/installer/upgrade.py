@@ -79,6 +79,7 @@ def take_back(package: Package, was: str, previous: Package, before: AbstractSet
     try:
         run("dpkg", "--install", str(previous.path))
     except Failed as error:
+        started()  # with what there is
         say("!!", "package", f"{error}; `dpkg --install {previous.path}`, then `systemctl start falld`")
         return STUCK
     if not started():
