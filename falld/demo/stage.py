@@ -35,8 +35,9 @@ ANSWER_AFTER_S = 0.5
 LOOK_S = 0.1
 CERTAIN_S = 0.5
 """Nothing was raised if so long after `RAISE_AFTER_S` it still is not."""
-PATIENCE_S = 12.0
-"""For a scene: 7 s of recording, and an answer 6 s after a fall in its middle. Three take 36 s at most."""
+PATIENCE_S = 30.0
+"""For a scene: 7 s of recording, an answer 6 s after a fall in its middle, and a slow machine, on which the home alone
+took 5 s to start. Over as soon as all has happened."""
 
 
 class Monitoring:
