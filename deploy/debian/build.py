@@ -105,11 +105,7 @@ def wheel(folder: Path) -> Path:
 def environment(at: Path, falld: Path, arch: str, python: str) -> None:
     """A virtual environment at its place in the target, made of nothing but files."""
     site = at / f"lib/python{python}/site-packages"
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(site)]
-    command += ["--no-compile", "--no-warn-conflicts", "--root-user-action=ignore", "--disable-pip-version-check"]
-    command += ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}"]
-    command += [f"--platform=manylinux{glibc}_{MACHINE[arch]}" for glibc in GLIBC]
-    subprocess.run([*command, "--constraint", str(ROOT / "constraints.txt"), str(falld)], check=True)
+    unpack(site, arch, python, str(falld))
     shutil.rmtree(site / "bin")  # for the Python that unpacked them
     (at / "bin").mkdir()
     (at / "bin/python3").symlink_to(f"/usr/bin/python{python}")
@@ -117,6 +113,15 @@ def environment(at: Path, falld: Path, arch: str, python: str) -> None:
     program = at / "bin/falld"
     program.write_text(PROGRAM)
     program.chmod(0o755)
+
+
+def unpack(site: Path, arch: str, python: str, *wanted: str) -> None:
+    """Wheels for the target, with what they need."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(site)]
+    command += ["--no-compile", "--no-warn-conflicts", "--root-user-action=ignore", "--disable-pip-version-check"]
+    command += ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}"]
+    command += [f"--platform=manylinux{glibc}_{MACHINE[arch]}" for glibc in GLIBC]
+    subprocess.run([*command, "--constraint", str(ROOT / "constraints.txt"), *wanted], check=True)
 
 
 def system(tree: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -68,8 +69,22 @@ def build(cache: Path, release: str) -> tuple[Path, Path]:
     return kernel, archive
 
 
-def debian(release: str, root: Path, variant: str, packages: tuple[str, ...]) -> None:
-    """From where this machine has its own packages."""
+def planted(cache: Path, release: str, packages: tuple[str, ...], arch: str | None = None) -> Path:
+    """A fresh tree of Debian with these packages, which is made once and kept in the cache."""
+    made_of = zlib.crc32(" ".join(packages).encode())
+    kept, tree = cache / f"{release}-{made_of:08x}.tar", cache / release
+    if not kept.exists():
+        made = cache / f"{release}.new.tar"
+        debian(release, made, "minbase", packages, arch)
+        made.rename(kept)
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir()
+    subprocess.run(["tar", "-x", "--exclude=./dev/*", "-f", str(kept), "-C", str(tree)], check=True)
+    return tree
+
+
+def debian(release: str, root: Path, variant: str, packages: tuple[str, ...], arch: str | None = None) -> None:
+    """From where this machine has its own packages; for its own architecture, if no other is said."""
     fast = "--dpkgopt=force-unsafe-io"  # who cuts the power meanwhile makes it anew
     command = [
         "mmdebstrap",
@@ -77,6 +92,7 @@ def debian(release: str, root: Path, variant: str, packages: tuple[str, ...]) ->
         fast,
         f"--variant={variant}",
         f"--include={','.join(packages)}",
+        *([] if arch is None else [f"--architectures={arch}"]),
         release,
         str(root),
     ]

@@ -13,14 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/bluez"), str(ROOT / "deploy/debian")]
 
 from build import PYTHON, build, installer  # noqa: E402
-from image import RELEASE, debian, install  # noqa: E402
+from image import RELEASE, install, planted  # noqa: E402
 
 HOST = {"mmdebstrap": "mmdebstrap", "systemd-nspawn": "systemd-container"}
 PACKAGES = ("ca-certificates", "dbus", "libstdc++6", "mosquitto", "python3", "systemd", "systemd-sysv")
@@ -58,15 +57,7 @@ def main() -> int:
 
 def plant(cache: Path, release: str, packages: tuple[str, ...], main: str) -> Path:
     """A fresh tree with package, installer and trials; Debian's own part is made once."""
-    made_of = zlib.crc32(" ".join(packages).encode())
-    kept, tree = cache / f"{release}-{made_of:08x}.tar", cache / release
-    if not kept.exists():
-        made = cache / f"{release}.new.tar"
-        debian(release, made, "minbase", packages)
-        made.rename(kept)
-    shutil.rmtree(tree, ignore_errors=True)
-    tree.mkdir()
-    subprocess.run(["tar", "-x", "--exclude=./dev/*", "-f", str(kept), "-C", str(tree)], check=True)
+    tree = planted(cache, release, packages)
     with tempfile.TemporaryDirectory(prefix="falld-deb-") as folder:
         package = build(Path(folder), debian_arch(), release, Path(folder) / "out", "none")
         shutil.move(package, tree / "root/falld.deb")
