@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Of `make deb`, `make test-systemd` and `make test-installer`: Debian's, as amd64 or arm64, and bookworm or trixie.
+# Of `make deb`: amd64 or arm64. Of that, `make test-systemd`, `test-installer` and `test-arm64`: bookworm or trixie.
 ARCH ?= arm64
 RELEASE ?= trixie
 # Of `make soak`.
@@ -10,7 +10,7 @@ HOURS ?= 24
 SPEED ?= 1
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-bluez campaign benchmark soak check format docs wheel sbom deb test-systemd test-installer clean
+.PHONY: demo test test-bluez campaign benchmark soak check format docs wheel sbom deb test-systemd test-installer test-arm64 clean
 
 demo: $(VENV)/demo
 	$(BIN)/falld demo
@@ -28,6 +28,10 @@ test-systemd: $(VENV)/dev
 
 test-installer: $(VENV)/dev
 	$(BIN)/python tests/nspawn/booted.py --installer --release $(RELEASE)
+
+# Debian for arm64, emulated: as root, with qemu-user-static; beside real recordings where FALLD_DATA says that some are.
+test-arm64: $(VENV)/dev
+	$(BIN)/python tests/arm64/emulated.py --release $(RELEASE)
 
 campaign: $(VENV)/dev
 	$(BIN)/python tests/campaign/whole.py
@@ -87,4 +91,4 @@ deb: $(VENV)/dev
 	$(BIN)/python deploy/debian/build.py --arch $(ARCH) --release $(RELEASE)
 
 clean:
-	rm -rf $(VENV) .bluez-vm .campaign-vm .nspawn build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .arm64 .bluez-vm .campaign-vm .nspawn build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
