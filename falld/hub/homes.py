@@ -101,10 +101,7 @@ class HomeStore:
         with transaction(self._db, self._path):
             self._db.executemany(
                 "INSERT OR REPLACE INTO home (home, online, since, health, health_utc) VALUES (?, ?, ?, ?, ?)",
-                [
-                    (h.home, h.online, _text(h.since), h.health and h.health.payload(), _text(h.health_utc))
-                    for h in homes
-                ],
+                [_row(state) for state in homes],
             )
             self._db.executemany(
                 "INSERT INTO counter (name, count, last) VALUES (?, ?, ?) "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
@@ -11,7 +9,6 @@ from falld.detect.window import GATE_G, PAD, PRE
 
 Acc = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-Way = Callable[[Acc, np.random.Generator], Acc]
 
 _SPLICED = 0.4
 """Share of impacts that get another life before them: people do not only fall while they walk to a mattress."""

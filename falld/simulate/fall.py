@@ -120,11 +120,6 @@ class Descent:
         """Index at which the load on the trunk first passes half of the greatest: the first hard blow."""
         return int(np.argmax(self.load > 0.5 * self.load.max()))
 
-    @property
-    def landing_speed(self) -> float:
-        """m/s of the hips as the trunk first touches the floor."""
-        return float(self.hip_speed[np.argmax(self.load > 0.0)])
-
 
 def descend(manner: Manner, body: Body, seconds: float) -> Descent:
     """Let a body fall for `seconds`, in steps of 1 / RATE_HZ."""
