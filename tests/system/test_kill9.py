@@ -23,7 +23,7 @@ def test_an_alert_that_was_committed_reaches_the_hub_once(need: Callable[[str], 
         said = wait_for(daemon, "INFO falld: committed: fall suspected, message 1 of alert ")
         said += wait_for(daemon, "\n") if not said.endswith("\n") else ""
         daemon.send_signal(signal.SIGKILL)
-        assert daemon.wait(5) == -signal.SIGKILL
+        assert daemon.wait(60) == -signal.SIGKILL
     assert "nothing listens there" in said
     alert_id = said.split("message 1 of alert ")[1].split()[0]
 
@@ -34,7 +34,7 @@ def test_an_alert_that_was_committed_reaches_the_hub_once(need: Callable[[str], 
         with falld("run", "-c", path) as daemon:
             wait_for(daemon, "INFO falld: hub committed: ", times=2)
             daemon.terminate()
-            assert daemon.wait(10) == 0
+            assert daemon.wait(60) == 0
         listed = CliRunner().invoke(main, ["hub", "list", "--json", "--store", str(store)])
 
     (alert,) = [json.loads(line) for line in listed.output.splitlines()]
