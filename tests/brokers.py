@@ -175,7 +175,7 @@ async def fake_broker(
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def until(true: Callable[[], object], within_s: float = 30.0) -> None:
+async def until(true: Callable[[], object], within_s: float = 60.0) -> None:
     """Waits for a condition; long enough for a machine that does much else."""
     async with asyncio.timeout(within_s):
         while not true():  # noqa: ASYNC110

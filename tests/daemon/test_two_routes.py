@@ -72,7 +72,7 @@ def said(home: Listening, kind: str, port: int) -> list[Any]:
 
 async def shows(hub: Monitoring, state: str, seq: int) -> None:
     """Waits until a hub has one alert, in this state."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while [(e.standing.state, e.standing.last_seq) for e in await hub.entries()] != [(state, seq)]:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 

@@ -72,7 +72,7 @@ class Desk:
         return [turn.outcome for turn in (await self.call(self.store.turns.all)).get(("h1", ALERT_ID), [])]
 
     async def settled(self, *outcomes: str) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await self.outcomes() != list(outcomes):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 

@@ -196,7 +196,7 @@ async def test_a_running_hub_lets_go_and_acknowledges_what_comes_again(
         async with running(hub.run, home.link.run):
             await until(lambda: hub.link.up and home.link.state.up)
             left = [alert_id]
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while left:
                     await asyncio.sleep(0.02)
                     left = [entry.alert_id for entry in await call(store.entries)]
