@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import subprocess
 import tempfile
 import time
@@ -353,20 +354,26 @@ class Bluez:
         return Message.new_method_return(message)
 
 
+def listens(address: Path) -> bool:
+    """A socket is there a moment before it can be spoken with."""
+    with socket.socket(socket.AF_UNIX) as link:
+        return link.connect_ex(str(address)) == 0
+
+
 @contextlib.contextmanager
 def private_bus(exe: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A bus that this process and its children take for the system's."""
     with tempfile.TemporaryDirectory() as folder:  # the path of a socket has 107 characters at most
-        socket = Path(folder) / "bus"
+        address = Path(folder) / "bus"
         config = Path(folder) / "bus.conf"
-        config.write_text(CONFIG.format(socket=socket))
+        config.write_text(CONFIG.format(socket=address))
         with subprocess.Popen([exe, "--nofork", f"--config-file={config}"]) as process:
             give_up = time.monotonic() + 30
-            while not socket.exists():
+            while not listens(address):
                 assert process.poll() is None, "dbus-daemon ended"
                 assert time.monotonic() < give_up, "dbus-daemon does not listen"
                 time.sleep(0.01)
-            monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={socket}")
+            monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={address}")
             try:
                 yield
             finally:
