@@ -92,7 +92,7 @@ class Gate:
             else:
                 gap = Gap(piece.known, piece.from_t, piece.to_t - piece.from_t)
                 # In a long gap patience ends before the gap does.
-                patience = self.patience(piece.from_t)
+                patience = max([self.patience(piece.from_t), *self._known[-1:].tolist()])
                 found = self.cut_off(min(patience, piece.known))
                 out += [*found, gap] if patience < piece.known else [gap, *found]
         return out

@@ -36,6 +36,9 @@ class Run:
     def empty(cls) -> Run:
         return cls(np.empty(0), np.empty((0, 3), np.float32), np.empty(0))
 
+    def __getitem__(self, part: slice) -> Run:
+        return Run(self.t[part], self.acc[part], self.known[part])
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
@@ -162,7 +165,7 @@ class Resampler:
         kernel = u.searchsorted(self._next - 1 - 2 * _SNAP)
         before = u.searchsorted(self._next + _SNAP, side="right") - 1
         start = max(0, min(int(kernel), int(before)))
-        self._tail = Run(self._tail.t[start:], self._tail.acc[start:], self._tail.known[start:])
+        self._tail = self._tail[start:]
 
     def dump(self) -> dict[str, Any]:
         """All that the future depends on."""

@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from falld.samples.block import Block
-from falld.samples.clock import BRIDGED_GAP_S, Clock
+from falld.samples.clock import BRIDGED_GAP_S, MAX_HOLD_S, Clock
 from falld.samples.resample import Grid, Resampler, Run
 
 LONGEST_STEP_S = BRIDGED_GAP_S + 1e-9
 """Stamps are seconds in float64, good to 1e-9 s for 100 days: a gap of 0.25 s is not longer than 0.25 s."""
+_LONGEST_SILENCE_S = MAX_HOLD_S + LONGEST_STEP_S
+"""A burst is late by `MAX_HOLD_S` at most: stamps further apart have a long gap between them, whatever comes after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,17 @@ class TimeLine:
         held = Run(stamps, block.acc, self._held.known)
         if len(self._held.t):
             held = Run(np.concatenate((self._held.t, stamps)), np.concatenate((self._held.acc, block.acc)), held.known)
+        out: list[Grid | Break] = []
+        if self.clock.burst:
+            silences = np.flatnonzero(held.t[1:] - held.t[:-1] > _LONGEST_SILENCE_S) + 1
+            for count in np.diff(silences, prepend=0).tolist():
+                out += self._release(held[:count], count)
+                held = held[count:]
         ready = len(held.t) - self.clock.burst
         if ready <= 0:
             self._held = held
-            return []
-        return self._release(held, ready)
+            return out
+        return out + self._release(held, ready)
 
     def flush(self) -> list[Grid | Break]:
         """End the segment: what is held comes out on what there is; the next sample begins a new segment."""
@@ -96,7 +104,7 @@ class TimeLine:
             arrived = held.t[np.minimum(np.arange(count) + self.clock.burst, len(held.t) - 1)]
         else:
             t, arrived = stamps, stamps
-        self._held = Run(held.t[count:], held.acc[count:], held.known)
+        self._held = held[count:]
         self._index += count
         return self._segment(Run(t, acc, arrived), stamps)
 
@@ -121,7 +129,7 @@ class TimeLine:
         start = 0
         for cut in (*cuts, len(run.t)):
             if cut > start:
-                out += self._push(Run(run.t[start:cut], run.acc[start:cut], run.known[start:cut]))
+                out += self._push(run[start:cut])
             if cut < len(run.t):
                 out += self._end_segment()
                 before = float(stamps[cut - 1]) if cut else self._last_stamp

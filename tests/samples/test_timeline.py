@@ -121,6 +121,18 @@ def test_bursts_are_spread(batch: int) -> None:
     assert lag.max() <= 1.1
 
 
+@pytest.mark.parametrize("cut", [1, 56, 57, 1000])
+def test_what_waits_for_its_burst_waits_no_longer_than_a_burst_is_late(cut: int) -> None:
+    """Who falls and whose wearable is silent from then on is not judged when it is found again."""
+    t = np.arange(110) / 20
+    t[55:] += 3600.0
+    out = run(t, wave(t), Clock("stamps", 20.0, 3), list(range(cut, len(t), cut)))
+    grids = list(itertools.takewhile(lambda piece: isinstance(piece, Grid), out))
+    assert sum(map(len, grids)) == 2.7 * 50 + 1
+    assert max(grid.known.max() for grid in grids if isinstance(grid, Grid)) == t[54] == 2.7
+    assert out[len(grids)] == Break(t[54], t[55], t[58])
+
+
 def test_stamps_that_run_backwards_or_at_the_wrong_rate_are_no_clock() -> None:
     t = np.arange(500) / 50
     t[200] -= 0.05
