@@ -36,13 +36,13 @@ def check(file: Path) -> None:
     Exit status: 0, the file is correct; 1, it has mistakes; 2, it cannot be read.
     """
     try:
-        load(file)
+        config = load(file)
     except UnreadableConfig:
         raise
     except ConfigError as error:
         click.echo(str(error))
         raise SystemExit(WRONG) from None
-    click.echo(f"{file}: correct")
+    click.echo(f"{file}: correct, for home {config.home.id}")
 
 
 @command.command()
@@ -79,6 +79,9 @@ _worn = _as(Annotated[str, Field(min_length=1, max_length=248)], "an address, or
 @click.option("--port", type=click.IntRange(1, 65535), help="The broker's port; else 8883 with TLS, 1883 without.")
 @click.option("--without-encryption", is_flag=True, help="No TLS; on this machine's own broker it is never asked for.")
 @click.option("--ca-file", metavar="FILE", help="Authority that signed the broker's certificate; else the system's.")
+@click.option("--cert-file", metavar="FILE", help="The home's own certificate, whose CN is the home's id.")
+@click.option("--key-file", metavar="FILE", help="Its key; else it is in the certificate's file.")
+@click.option("--key-credential", metavar="NAME", help="The systemd credential that holds the key.")
 @click.option("--password-file", metavar="FILE", help="A file that holds the broker's password alone.")
 @click.option("--password-credential", metavar="NAME", help="The systemd credential that holds it.")
 @click.option("--no-password", is_flag=True, help="The broker asks for none.")
@@ -93,6 +96,9 @@ def init(
     port: int | None,
     without_encryption: bool,
     ca_file: str | None,
+    cert_file: str | None,
+    key_file: str | None,
+    key_credential: str | None,
     password_file: str | None,
     password_credential: str | None,
     no_password: bool,
@@ -100,19 +106,32 @@ def init(
 ) -> None:
     """Make a configuration file: from options, and on a terminal by asking for what they leave open.
 
-    No password is asked for: the file says only where one is kept. What is made is correct, and nothing is overwritten.
+    No password is asked for: the file says only where one is kept; with a certificate that is not asked either. What is
+    made is correct, and nothing is overwritten.
     """
     if sum((password_file is not None, password_credential is not None, no_password)) > 1:
         raise click.UsageError("give one of --password-file, --password-credential and --no-password")
     wearable = wearable or _ask("--wearable", "Wearable (address, or name that it advertises)", check=_worn)
     placement = placement or _ask("--placement", "Worn at", type=click.Choice(PLACEMENTS), default="unknown")
     host = host or _ask("--host", "Broker (host name)", check=_host)
-    if not (password_file or password_credential or no_password):
+    if not (password_file or password_credential or no_password or cert_file):
         question = "File that holds the broker's password (empty: there is none)"
         password_file = _ask("--password-file", question, default="", show_default=False) or None
-    tls = not (without_encryption or is_loopback(host))
+    tls = not without_encryption and bool(ca_file or cert_file or not is_loopback(host))
     answers = Answers(
-        home or new_id(), wearer, wearable, placement, host, port, tls, ca_file, password_file, password_credential
+        home=home or new_id(),
+        wearer=wearer,
+        wearable=wearable,
+        placement=placement,
+        host=host,
+        port=port,
+        tls=tls,
+        ca_file=ca_file,
+        cert_file=cert_file,
+        key_file=key_file,
+        key_credential=key_credential,
+        password_file=password_file,
+        password_credential=password_credential,
     )
     text = text_of(answers, out or Path("falld.yaml"))
     if out is None:

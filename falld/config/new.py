@@ -39,6 +39,9 @@ class Answers:
     port: int | None = None
     tls: bool = True
     ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    key_credential: str | None = None
     password_file: str | None = None
     password_credential: str | None = None
 
@@ -65,6 +68,9 @@ def text_of(answers: Answers, path: Path) -> str:
         "tls": None if answers.tls else False,
         "plaintext": None if answers.tls or is_loopback(answers.host) else WITHOUT_ENCRYPTION,
         "ca_file": answers.ca_file,
+        "cert_file": answers.cert_file,
+        "key_file": answers.key_file,
+        "key_credential": answers.key_credential,
         "password_file": answers.password_file,
         "password_credential": answers.password_credential,
     }

@@ -25,7 +25,7 @@ def falld(*arguments: str | Path, typed: str | None = None) -> Result:
 def test_a_correct_file(tmp_path: Path) -> None:
     path = write_config(tmp_path, 1883)
     assert (done := falld("check", path)).exit_code == 0
-    assert done.output == f"{path}: correct\n"
+    assert done.output == f"{path}: correct, for home h1\n"
 
 
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
@@ -114,3 +114,21 @@ def test_one_place_of_a_password() -> None:
     assert falld("init", *OPTIONS, "--password-file", "x").exit_code == 2
     kept = falld("init", *OPTIONS[:-1], "--password-credential", "broker").stdout
     assert yaml.safe_load(kept)["routes"][0]["broker"]["password_credential"] == "broker"
+
+
+@pytest.mark.parametrize("host", ["b.example", "127.0.0.1"])
+def test_a_certificate_stands_in_for_a_password(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: str) -> None:
+    monkeypatch.setattr(config, "_on_terminal", lambda: True)
+    path = tmp_path / "falld.yaml"
+    certificate = ("--cert-file", "home.pem", "--key-credential", "broker-key")
+    done = falld("init", *OPTIONS[:-1], "--host", host, *certificate, "-o", path, typed="")
+    assert done.exit_code == 0, done.output
+    broker = load(path).routes[0].broker
+    assert (broker.cert_file, broker.key_credential, broker.tls) == (tmp_path / "home.pem", "broker-key", True)
+    assert broker.secret is None
+
+
+def test_a_key_without_a_certificate_is_told() -> None:
+    done = falld("init", *OPTIONS, "--key-file", "home-key.pem")
+    assert done.exit_code == 2
+    assert "expected `cert_file` beside `key_file`, found none" in done.stderr
