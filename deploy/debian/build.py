@@ -34,8 +34,8 @@ Maintainer: The falld authors <falld@example.org>
 Section: net
 Priority: optional
 Installed-Size: {kib}
-Depends: python3 (>= {python}), python3 (<< {after}), ca-certificates, libc6 (>= 2.28), libstdc++6, passwd,
- systemd (>= 252)
+Depends: python3 (>= {python}), python3 (<< {after}), ca-certificates, libc6 (>= 2.28), libstdc++6, openssl,
+ passwd, systemd (>= 252)
 Recommends: bluez, dbus
 Suggests: mosquitto
 Description: fall alarm that a home hub runs

@@ -25,6 +25,16 @@ HOST = {"mmdebstrap": "mmdebstrap", "systemd-nspawn": "systemd-container"}
 PACKAGES = ("ca-certificates", "dbus", "libstdc++6", "mosquitto", "python3", "systemd", "systemd-sysv")
 """Without BlueZ: its own D-Bus policy lets everybody in, and falld's would not be tried."""
 WITH_INSTALLER = (*PACKAGES, "bluez", "cloud-init")
+SERVICE, INSTALLER, FIRST_BOOT = ("trials.py",), ("installs.py", "certified.py", "first_boot.py"), "first_boot.py"
+"""Each file of trials has a machine of its own."""
+ANSWERS = """\
+home = "h1"
+host = "127.0.0.1"
+port = 1883
+wearable = "Polar Sense 0A1B2C3D"
+placement = "upper_arm"
+password = "secret of h1"
+"""
 BOOT = (
     "systemd-nspawn --quiet --boot --private-network --register=no --keep-unit --console=pipe"
     " --system-call-filter=adjtimex --system-call-filter=clock_adjtime"
@@ -39,34 +49,43 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, default=ROOT / ".nspawn", help="Folder for the tree.")
     parser.add_argument("--release", choices=PYTHON, default=RELEASE, help=f"Debian's; {RELEASE} if not said.")
     parser.add_argument("--installer", action="store_true", help="Trials of the installer, in a tree with BlueZ.")
-    parser.add_argument("--seconds", type=float, default=1200, help="How long the trials may take.")
+    parser.add_argument("--only", choices=(*SERVICE, *INSTALLER), help="One file of trials.")
+    parser.add_argument("--seconds", type=float, default=2400, help="How long the trials of a file may take.")
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("a machine is booted by root")
     install(HOST)
     options.cache.mkdir(exist_ok=True)
-    began = time.monotonic()
-    packages, trials = (PACKAGES, "trials.py") if not options.installer else (WITH_INSTALLER, "installs.py")
-    tree = plant(options.cache, options.release, packages, trials)
-    sys.stdout.write(f"tree and package are there after {time.monotonic() - began:.0f} s\n")
-    try:
-        return boot(tree, options.seconds)
-    finally:
-        shutil.rmtree(tree)
-
-
-def plant(cache: Path, release: str, packages: tuple[str, ...], main: str) -> Path:
-    """A fresh tree with package, installer and trials; Debian's own part is made once."""
-    tree = planted(cache, release, packages)
+    wanted = (options.only,) if options.only else INSTALLER if options.installer else SERVICE
     with tempfile.TemporaryDirectory(prefix="falld-deb-") as folder:
-        package = build(Path(folder), debian_arch(), release, Path(folder) / "out", "none")
-        shutil.move(package, tree / "root/falld.deb")
+        began = time.monotonic()
+        package = build(Path(folder), debian_arch(), options.release, Path(folder) / "out", "none")
+        sys.stdout.write(f"the package is there after {time.monotonic() - began:.0f} s\n")
+        for trials in wanted:
+            began = time.monotonic()
+            tree = plant(options.cache, options.release, package, trials)
+            try:
+                status = boot(tree, options.seconds)
+            finally:
+                shutil.rmtree(tree)
+            sys.stdout.write(f"{trials}: {'passed' if status == 0 else 'FAILED'}, {time.monotonic() - began:.0f} s\n")
+            if status != 0:
+                return status
+    return 0
+
+
+def plant(cache: Path, release: str, package: Path, main: str) -> Path:
+    """A fresh tree with package, installer and trials; Debian's own part is made once."""
+    tree = planted(cache, release, PACKAGES if main in SERVICE else WITH_INSTALLER)
+    shutil.copy(package, tree / "root/falld.deb")
     installer(tree / "root")
     shutil.copytree(Path(__file__).parent / "guest", tree / "root/trials")
     (tree / "root/trials/main.py").symlink_to(main)
-    shutil.copy(ROOT / "deploy/raspberrypi/user-data", tree / "root/trials")
-    if main == "installs.py":
-        (tree / "etc/cloud/cloud-init.disabled").touch()  # a trial does what it would do
+    if main == FIRST_BOOT:
+        prepare_card(tree)
+    elif main in INSTALLER:
+        (tree / "etc/cloud/cloud-init.disabled").touch()
+    if main in INSTALLER:
         bluez = tree / "etc/systemd/system/dbus-org.bluez.service"
         bluez.unlink(missing_ok=True)
         bluez.symlink_to("/dev/null")  # without a radio it would not answer, and each question take 25 s
@@ -86,6 +105,18 @@ def plant(cache: Path, release: str, packages: tuple[str, ...], main: str) -> Pa
     (wants / trials.name).symlink_to("/root/trials/trials.service")
     (wants / "mosquitto.service").unlink(missing_ok=True)
     return tree
+
+
+def prepare_card(tree: Path) -> None:
+    """What cloud-init finds, and what it runs."""
+    seed, card = tree / "var/lib/cloud/seed/nocloud", tree / "boot/firmware"
+    for folder in (seed, card):
+        folder.mkdir(parents=True)
+    shutil.copy(ROOT / "deploy/raspberrypi/user-data", seed)
+    (seed / "meta-data").write_text("instance-id: first\n")
+    shutil.copy(tree / "root/falld-install", card)
+    shutil.copy(tree / "root/falld.deb", card / "falld_1_any.deb")
+    (card / "falld-answers.toml").write_text(ANSWERS)
 
 
 def debian_arch() -> str:
@@ -109,9 +140,7 @@ def boot(tree: Path, within_s: float) -> int:
                 nspawn.kill()
             time.sleep(0.5)
         sys.stdout.write(lines.read())
-    status = 0 if said.read_text().endswith(PASSED) else 1
-    sys.stdout.write("passed\n" if status == 0 else "FAILED\n")
-    return status
+    return 0 if said.read_text().endswith(PASSED) else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The installer on a booted Debian: the first time, again, upgrades that go well and that do not, and a first boot."""
+"""The installer on a booted Debian: the first time, again, upgrades that go well and that do not."""
 
 from __future__ import annotations
 
@@ -12,27 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
-from trials import HERE, PACKAGE, STATE, main, run, say, show, until, waiting
+from trials import PACKAGE, STATE, main, run, say, show, until, waiting
 
 INSTALL = "/root/falld-install"
 CONFIG, PASSWORD = Path("/etc/falld/falld.yaml"), Path("/etc/falld/broker.password")
 SET = (CONFIG, PASSWORD, Path("/etc/bluetooth/main.conf"), Path("/etc/systemd/journald.conf.d/falld.conf"))
 HUB_STORE = "/srv/hub.db"
-BOOT = Path("/boot/firmware")
-ANSWERS = """\
-host = "127.0.0.1"
-port = 1883
-wearable = "Polar Sense 0A1B2C3D"
-placement = "upper_arm"
-password = "secret of the home"
-"""
-SECOND_WEARER = """\
-  - id: w2
-    wearables:
-      - name: Polar Sense 99999999
-
-routes:"""
 SCHEMA = '    """ALTER TABLE outbox ADD COLUMN more TEXT;""",\n)\n"""Script n brings'
 """A third script, before what follows the scripts in falld/alert/database.py."""
 
@@ -54,9 +39,10 @@ def hub(*arguments: str) -> list[str]:
     return ["env", f"PYTHONPATH={site}", "/usr/bin/python3", "-m", "falld", "hub", "--store", HUB_STORE, *arguments]
 
 
-def start_hub() -> None:
-    address = ("--name", "hub1", "--broker", "mqtt://hub1@127.0.0.1", "--password-file", "/root/hub.password")
-    run("systemd-run", "--unit=elsewhere", "--collect", *hub(*address))
+def start_hub(*login: str) -> None:
+    """By a password, if nothing else is said."""
+    login = login or ("--broker", "mqtt://hub1@127.0.0.1", "--password-file", "/root/hub.password")
+    run("systemd-run", "--unit=elsewhere", "--collect", *hub("--name", "hub1", *login))
     until(lambda: "elsewhere" in run("systemctl", "list-units", "--state=active"))
 
 
@@ -92,12 +78,15 @@ def package(add: str, *edits: tuple[str, str, str]) -> Iterator[str]:
         yield f"{folder}/falld.deb"
 
 
-def one_command_ends_with_a_test_alarm_that_a_hub_has() -> None:
+def a_broker_and_a_hub_are_there() -> None:
     Path("/root/hub.password").write_text("secret of hub1\n")
-    Path("/root/h1.password").write_text("secret of h1\n")
     run("dpkg-deb", "--extract", PACKAGE, "/srv/hub")
     run("systemctl", "start", "mosquitto")
     start_hub()
+
+
+def one_command_ends_with_a_test_alarm_that_a_hub_has() -> None:
+    Path("/root/h1.password").write_text("secret of h1\n")
     broker = ("--host", "127.0.0.1", "--home", "h1", "--password-file", "/root/h1.password")
     said = install(PACKAGE, *broker, "--wearable", "Polar Sense 0A1B2C3D", "--placement", "upper_arm", expected=0)
     assert "ok  test alarm" in said
@@ -193,38 +182,14 @@ def install_without_the_kept_package() -> str:
         Path("/root/aside.deb").rename(kept)
 
 
-def a_first_boot_makes_a_home_of_its_own() -> None:
-    run("dpkg", "--purge", "falld")
-    assert not Path("/var/lib/falld-install").exists()
-    user_data = HERE / "user-data"
-    run("cloud-init", "schema", "--config-file", str(user_data))
-    BOOT.mkdir(parents=True)
-    shutil.copy(INSTALL, BOOT)
-    shutil.copy(PACKAGE, BOOT / "falld_1_any.deb")
-    answers = BOOT / "falld-answers.toml"
-    answers.write_text(ANSWERS)
-    (command,) = yaml.safe_load(user_data.read_text())["runcmd"]
-    first = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=600, check=False)
-    say(f"$ {command}\n{first.stdout}{first.stderr}(status {first.returncode})")
-    assert first.returncode == 1  # the broker does not know this home yet
-    assert not answers.exists()
-    assert (show("falld", "ActiveState"), show("falld", "UnitFileState")) == ("active", "enabled")
-    home = yaml.safe_load(CONFIG.read_text())["home"]["id"]
-    assert re.fullmatch(r"[a-z][a-z0-9]{11}", home)
-    run("mosquitto_passwd", "-b", "/etc/mosquitto/passwords", home, "secret of the home")
-    run("systemctl", "reload", "mosquitto")
-    assert "ok  test alarm" in run("sh", "-c", command)
-    assert home in {alert["home"] for alert in at_hub().values()}
-
-
 TRIALS = (
+    a_broker_and_a_hub_are_there,
     one_command_ends_with_a_test_alarm_that_a_hub_has,
     again_it_changes_nothing,
     upgrades_with_an_outbox_that_is_not_empty,
     takes_an_upgrade_back_that_does_not_reach_the_hub,
     takes_an_upgrade_back_that_does_not_start,
     leaves_what_runs_where_something_is_wrong,
-    a_first_boot_makes_a_home_of_its_own,
 )
 
 

@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from installer.places import CA, CONFIG, PASSWORD
+from installer.places import CA, CERTIFICATE, CONFIG, KEY, PASSWORD, REQUEST
 from installer.words import Stop
 
 KINDS = {
     "home": str, "wearer": str, "wearable": str, "placement": str, "host": str, "port": int, "ca-file": str,
-    "without-encryption": bool, "no-password": bool, "password": str, "password-file": str, "keep-journal": bool,
+    "cert-file": str, "key-file": str, "make-key": bool, "without-encryption": bool, "no-password": bool,
+    "password": str, "password-file": str, "keep-journal": bool,
 }  # fmt: skip
 """Of the file of answers. A password is no option: options are seen by everybody on the machine."""
+SPENT = ("password_file", "cert_file", "key_file")
+"""Files of the answers in which there is a secret, or may be one."""
 WORDS = {str: "text in quotes", int: "a number", bool: "true or false"}
 
 
@@ -35,7 +38,11 @@ def parse(arguments: Sequence[str], about: str) -> argparse.Namespace:
     parser.add_argument("--sha256", metavar="HEX", help="what the package must have")
     parser.add_argument("--previous", metavar="FILE", help="the package that is installed, where none is kept")
     parser.add_argument("--answers", type=Path, metavar="FILE", help="TOML with names of options, and `password`")
-    parser.add_argument("--remove-answers", action="store_true", help="once they are used: a password is in them")
+    parser.add_argument(
+        "--remove-answers",
+        action="store_true",
+        help="once they are used, with the password, certificate and key that they name",
+    )
     home = parser.add_argument_group("for a home without a configuration; see `falld config init --help`")
     home.add_argument("--home", metavar="ID", help="else a random one is made")
     home.add_argument("--wearer", metavar="ID")
@@ -46,12 +53,18 @@ def parse(arguments: Sequence[str], about: str) -> argparse.Namespace:
     home.add_argument("--ca-file", metavar="FILE", help=f"signed the broker's certificate; copied to {CA}")
     home.add_argument("--without-encryption", action="store_true")
     home.add_argument("--no-password", action="store_true", help="the broker asks for none")
+    own = parser.add_argument_group("for a broker that asks for a certificate; without a password, if none is given")
+    own.add_argument("--cert-file", metavar="FILE", help=f"the home's own, whose CN is its id; copied to {CERTIFICATE}")
+    own.add_argument("--key-file", metavar="FILE", help=f"its key, if it is in a file of its own; copied to {KEY}")
+    own.add_argument("--make-key", action="store_true", help=f"make the key here, and {REQUEST} to be signed")
     parser.add_argument("--password-file", metavar="FILE", help=f"holds it; copied to {PASSWORD}")
     parser.add_argument("--keep-journal", action="store_true", help="leave the journal on the card")
-    parser.set_defaults(password=None)
+    parser.set_defaults(password=None, spent=())
     given = parser.parse_args(arguments)
     if given.answers is not None:
-        parser.set_defaults(**answers_of(given.answers))
+        answers = answers_of(given.answers)
+        spent = [given.answers, *(Path(answers[name]) for name in SPENT if name in answers)]
+        parser.set_defaults(**answers, spent=spent if given.remove_answers else ())
     return parser.parse_args(arguments)
 
 

@@ -6,9 +6,8 @@ import argparse
 import getpass
 import subprocess
 import sys
-from pathlib import Path
 
-from installer.places import CA, CONFIG, PASSWORD, write
+from installer.places import CA, CERTIFICATE, CONFIG, PASSWORD, text_of, write
 from installer.words import Failed, Stop, run, say
 
 ASKED = ("home", "wearer", "wearable", "placement", "host", "port")
@@ -23,8 +22,11 @@ def configuration(given: argparse.Namespace) -> bool:
             raise Stop("configuration", str(error), "mend it, see `falld config check`") from None
         say("ok", "configuration", f"{CONFIG} is correct, and was left as it was")
         return False
-    if not (given.no_password or given.password_file or given.password or sys.stdin.isatty()):
-        raise Stop("configuration", "no password of the broker is given", "give --password-file, or --no-password")
+    certified = given.cert_file is not None or given.make_key
+    password = given.password_file is not None or given.password is not None
+    if not (given.no_password or password or certified or sys.stdin.isatty()):
+        remedy = "give --password-file, --cert-file, --make-key or --no-password"
+        raise Stop("configuration", "no password of the broker is given", remedy)
     command = ["falld", "config", "init", "--out", str(CONFIG)]
     for name in ASKED:
         if getattr(given, name) is not None:
@@ -33,7 +35,10 @@ def configuration(given: argparse.Namespace) -> bool:
         write(CA, text_of(given.ca_file))
         command += ["--ca-file", str(CA)]
     command += ["--without-encryption"] if given.without_encryption else []
-    command += ["--no-password"] if given.no_password else ["--password-credential", "broker"]
+    if certified:
+        command += ["--cert-file", str(CERTIFICATE), "--key-credential", "broker-key"]
+    without = given.no_password or (certified and not password)
+    command += ["--no-password"] if without else ["--password-credential", "broker"]
     if subprocess.run(command, check=False).returncode != 0:
         raise Stop("configuration", f"{CONFIG} was not written", "see above for what is missing")
     say("ok", "configuration", f"{CONFIG} was written; the home's id is its user name at the broker")
@@ -54,10 +59,3 @@ def password(given: argparse.Namespace) -> bool:
     write(PASSWORD, wanted.strip() + "\n", 0o600)
     say("ok", "password", f"{PASSWORD} was written, for root alone")
     return True
-
-
-def text_of(file: str) -> str:
-    try:
-        return Path(file).read_text()
-    except (OSError, ValueError) as error:
-        raise Stop("answers", f"{file} cannot be read: {error}", "check its name") from None

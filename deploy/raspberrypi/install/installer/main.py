@@ -5,7 +5,7 @@ which a test alarm does not come back any more is taken back, with all alerts.
 
 Exit status:
   0  falld runs, and a hub has committed a test alarm, now or when this package came
-  1  no hub has committed a test alarm, or the service does not get ready, as is told
+  1  no hub has committed a test alarm, the service does not get ready, or a certificate is to be signed, as is told
   2  something is missing or wrong, as is told; what runs was left running
   3  an upgrade was taken back; the previous falld runs, and is as well as it was before
   4  an upgrade was taken back, but no hub commits a test alarm of the previous falld either: look at network and hub
@@ -18,12 +18,14 @@ import argparse
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from installer.answers import parse
+from installer.certificate import awaited, certificate, given_pair
 from installer.home import configuration, password
 from installer.package import apt, fetch, installed, look
-from installer.places import GIVEN, KEPT, OWN
+from installer.places import GIVEN, KEPT, OWN, TESTED
 from installer.service import service, tested
 from installer.settings import bluetooth, journal
 from installer.upgrade import previous_of, upgrade
@@ -50,15 +52,20 @@ def install(given: argparse.Namespace) -> int:
         package.path.replace(KEPT)
         package = package._replace(path=KEPT)
         say("ok", "package", f"falld {package.version} is installed{' already' if was else ''}")
+    pair = given_pair(given)
+    if pair is not None:
+        given.home = pair.home
     changed = [not was, bluetooth(package), journal(package, given.keep_journal), configuration(given)]
-    renewed = password(given)
-    if given.remove_answers and given.answers is not None and given.answers.exists():
-        given.answers.unlink()
-        say("ok", "answers", f"{given.answers} was removed")
+    renewed = any([password(given), certificate(given, pair)])
+    for file in filter(Path.exists, given.spent):
+        file.unlink()
+        say("ok", "answers", f"{file} was removed")
+    if renewed:
+        TESTED.unlink(missing_ok=True)
     changed += [renewed, service(restart=renewed)]
     if previous is not None:
         return upgrade(package, was, previous)
-    outcome = tested(package)
+    outcome = awaited() or tested(package)
     if outcome == WELL and not any(changed):
         say("ok", "falld", "nothing was changed")
     return outcome

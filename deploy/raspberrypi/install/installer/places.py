@@ -5,10 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from installer.words import Stop
+
 CONFIG = Path("/etc/falld/falld.yaml")
 PASSWORD = Path("/etc/falld/broker.password")
 """The unit's LoadCredential= reads it."""
 CA = Path("/etc/falld/broker-ca.pem")
+CERTIFICATE = Path("/etc/falld/broker-cert.pem")
+KEY = Path("/etc/falld/broker-key.pem")
+"""The unit loads it too, where there is one."""
+REQUEST = Path("/etc/falld/broker.csr")
+"""For a certificate of the key that was made here, until there is one."""
 BLUEZ = Path("/etc/bluetooth/main.conf")
 JOURNAL = Path("/etc/systemd/journald.conf.d/falld.conf")
 STATE = Path("/var/lib/falld")
@@ -19,6 +26,14 @@ KEPT = OWN / "installed.deb"
 """The package that is installed, for the way back from the next one."""
 TESTED = OWN / "tested"
 """The SHA-256 of the package with which a hub has committed a test alarm."""
+
+
+def text_of(file: str) -> str:
+    """Of a file that is given. Raises `Stop`: it cannot be read."""
+    try:
+        return Path(file).read_text()
+    except (OSError, ValueError) as error:
+        raise Stop("answers", f"{file} cannot be read: {error}", "check its name") from None
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> None:

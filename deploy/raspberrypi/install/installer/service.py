@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from installer.package import Package
-from installer.places import PASSWORD, TESTED, write
+from installer.places import KEY, PASSWORD, TESTED, write
 from installer.words import UNHEARD, WELL, Stop, run, say, told
 
 READY_S = 240.0
@@ -18,11 +18,8 @@ TRY_S = 60.0
 """A test alarm is tried anew for so long; each waits for 20 s."""
 GIVEN_UP = 3
 """Starts in vain."""
-DOCTOR = (
-    "systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--uid=falld",
-    f"--property=LoadCredential=broker:{PASSWORD}", "/usr/bin/falld", "doctor", "--json", "--test-alarm",
-)  # fmt: skip
-"""As the user of the service, with what it may read."""
+AS_SERVICE = ("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--uid=falld")
+DOCTOR = ("/usr/bin/falld", "doctor", "--json", "--test-alarm")
 Finding = Mapping[str, str]
 
 
@@ -77,8 +74,11 @@ def try_alarm(within_s: float, wanted: AbstractSet[str]) -> tuple[dict[str, str]
 
 
 def findings() -> list[Finding]:
+    """As the user of the service, with what it may read."""
+    loaded = [f"{name}:{path}" for name, path in (("broker", PASSWORD), ("broker-key", KEY)) if path.exists()]
+    command = [*AS_SERVICE, *(f"--property=LoadCredential={each}" for each in loaded), *DOCTOR]
     try:
-        done = subprocess.run(DOCTOR, stdin=subprocess.DEVNULL, capture_output=True, timeout=200, check=False)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=200, check=False)
         return [json.loads(line) for line in done.stdout.splitlines()]
     except (subprocess.TimeoutExpired, ValueError):
         return []

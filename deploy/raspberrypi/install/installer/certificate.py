@@ -1,0 +1,147 @@
+"""The home's own certificate for a broker that asks for one: given with its key, or signed for a key that is made here
+and never leaves this machine."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import ssl
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from installer.places import CERTIFICATE, CONFIG, KEY, OWN, REQUEST, text_of, write
+from installer.words import UNHEARD, WELL, Failed, Stop, run, say
+
+BLOCK = re.compile(r"-----BEGIN (?P<kind>[A-Z ]+)-----.*?-----END (?P=kind)-----", re.DOTALL)
+NAME = re.compile(r"^\s*commonName\s*=\s*(.*)$", re.MULTILINE)
+RENEW_S = 30 * 86400
+"""Before a certificate ends another one may be asked for: time for whoever signs it."""
+
+
+class Pair(NamedTuple):
+    """In PEM form, and for whom."""
+
+    certificate: str
+    key: str
+    home: str
+
+
+def given_pair(given: argparse.Namespace) -> Pair | None:
+    """What is to be copied; None: nothing is given.
+
+    Raises:
+        Stop: it cannot be used.
+    """
+    if given.cert_file is None:
+        if given.key_file is not None:
+            raise Stop("certificate", "a key is given without its certificate", "give --cert-file too")
+        return None
+    text = text_of(given.cert_file) + (text_of(given.key_file) if given.key_file else "")
+    blocks = [(each["kind"], f"{each[0]}\n") for each in BLOCK.finditer(text)]
+    chain = "".join(block for kind, block in blocks if kind == "CERTIFICATE")
+    key = next((block for kind, block in blocks if kind.endswith("PRIVATE KEY")), None)
+    if key is None and not KEY.exists():
+        raise Stop("certificate", f"no key of {given.cert_file} is given", "give --key-file too")
+    pair = Pair(chain, KEY.read_text() if key is None else key, _name(given.cert_file))
+    place = given.key_file or (given.cert_file if key else KEY)
+    with tempfile.TemporaryDirectory(dir=OWN) as folder:
+        both = Path(folder, "pair.pem")
+        write(both, pair.key + pair.certificate, 0o600)
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(both, password="")
+        except (ssl.SSLError, OSError) as error:
+            why = getattr(error, "reason", None) or "not PEM, or with a passphrase"
+            what = f"{given.cert_file} cannot be used with the key in {place} ({why})"
+            raise Stop(
+                "certificate", what, "give the two that were made together, the key without a passphrase"
+            ) from None
+    if given.home not in (None, pair.home):
+        raise Stop("certificate", f"{given.cert_file} is for {pair.home}", f"give that of home {given.home}")
+    return pair
+
+
+def certificate(given: argparse.Namespace, pair: Pair | None) -> bool:
+    """What is given is copied, and a key and a request are made where they are asked for. Gives whether it changed
+    what the service reads.
+
+    Raises:
+        Stop: it is not for this home, or the configuration says nothing of it.
+    """
+    if pair is None and not given.make_key:
+        return False
+    if CERTIFICATE.name not in CONFIG.read_text():
+        lines = f"`cert_file: {CERTIFICATE}` and `key_credential: broker-key`"
+        raise Stop("certificate", f"{CONFIG} names none", f"write {lines} into its broker, and run this again")
+    home = _home()
+    if pair is not None:
+        if pair.home != home:
+            raise Stop("certificate", f"{given.cert_file} is for {pair.home}", f"give that of home {home}")
+        return _copy(pair)
+    if CERTIFICATE.exists() and not _ends_soon():
+        say("ok", "certificate", "it was left as it was")
+        return False
+    return _ask_for(home)
+
+
+def awaited() -> int:
+    """Tells of a request that is not answered yet. Gives the exit status, for without a certificate nobody is heard."""
+    if not REQUEST.exists():
+        return WELL
+    outcome, sign = (WELL, "?") if CERTIFICATE.exists() else (UNHEARD, "!!")
+    what = f"{REQUEST} is to be signed by who runs the broker"
+    say(sign, "certificate", f"{what}; then run this again with --cert-file and what comes of it")
+    return outcome
+
+
+def _copy(pair: Pair) -> bool:
+    REQUEST.unlink(missing_ok=True)
+    there = [path.read_text() if path.exists() else "" for path in (KEY, CERTIFICATE)]
+    if there == [pair.key, pair.certificate]:
+        say("ok", "certificate", "it was left as it was")
+        return False
+    write(KEY, pair.key, 0o600)
+    write(CERTIFICATE, pair.certificate)
+    say("ok", "certificate", f"{CERTIFICATE} was written, and its key for root alone")
+    return True
+
+
+def _ask_for(home: str) -> bool:
+    """A key, where there is none, and a request for it."""
+    made = not KEY.exists()
+    if made:
+        write(KEY, run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"), 0o600)
+        say("ok", "certificate", f"{KEY} was made, for root alone")
+    if made or not REQUEST.exists():
+        write(REQUEST, run("openssl", "req", "-new", "-key", str(KEY), "-subj", f"/CN={home}"))
+        say("ok", "certificate", f"{REQUEST} was made: the request for a certificate of home {home}")
+    return made
+
+
+def _home() -> str:
+    """The id that the configuration has."""
+    return re.findall(r"for home (\S+)$", run("falld", "config", "check", str(CONFIG)), re.MULTILINE)[0]
+
+
+def _name(file: str) -> str:
+    """Whom a certificate is for: what a broker takes as the user name.
+
+    Raises:
+        Stop: it is none.
+    """
+    try:
+        told = run("openssl", "x509", "-noout", "-subject", "-nameopt", "multiline,utf8,-esc_msb", "-in", file)
+    except Failed as error:
+        raise Stop("certificate", f"{file} holds none: {error}", "give it in PEM form") from None
+    names = NAME.findall(told)
+    if not names:
+        raise Stop("certificate", f"{file} has no CN", "have one signed whose CN is the home's id")
+    return names[0]
+
+
+def _ends_soon() -> bool:
+    try:
+        run("openssl", "x509", "-noout", "-checkend", str(RENEW_S), "-in", str(CERTIFICATE))
+    except Failed:
+        return True
+    return False

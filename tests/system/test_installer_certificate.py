@@ -1,0 +1,150 @@
+"""A home's own certificate, as the installer takes it or asks for it, with the real openssl."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from papers import Papers
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "deploy/raspberrypi/install"))
+
+from installer import answers, certificate
+from installer.words import Stop
+
+NAMES_ONE = "cert_file: /etc/falld/broker-cert.pem\n"
+
+
+@pytest.fixture
+def papers(need: Callable[[str], str], tmp_path: Path) -> Papers:
+    papers = Papers(tmp_path, need("openssl"))
+    papers.authority("ca")
+    papers.signed("h1", "ca")
+    return papers
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the configuration of home h1; that falld says so is a stand-in for the installed one."""
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    (folder / "falld.yaml").write_text(NAMES_ONE)
+    monkeypatch.setattr(certificate, "CONFIG", folder / "falld.yaml")
+    monkeypatch.setattr(certificate, "CERTIFICATE", folder / "broker-cert.pem")
+    monkeypatch.setattr(certificate, "KEY", folder / "broker-key.pem")
+    monkeypatch.setattr(certificate, "REQUEST", folder / "broker.csr")
+    monkeypatch.setattr(certificate, "OWN", tmp_path)
+    monkeypatch.setattr(certificate, "_home", lambda: "h1")
+    return folder
+
+
+def asked(*options: str | Path) -> argparse.Namespace:
+    return answers.parse(["falld.deb", *map(str, options)], "")
+
+
+def done(*options: str | Path) -> bool:
+    given = asked(*options)
+    return certificate.certificate(given, certificate.given_pair(given))
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+
+
+def sign(papers: Papers, request: Path, to: Path, days: int = 400) -> None:
+    ca = ("-CA", papers.path("ca"), "-CAkey", papers.path("ca-key"), "-CAcreateserial")
+    papers.run("x509", "-req", "-in", request, *ca, "-days", f"{days}", "-out", to)
+
+
+def test_a_given_one_is_copied_and_its_key_is_for_root_alone(papers: Papers, home: Path) -> None:
+    given = ("--cert-file", papers.path("h1"), "--key-file", papers.path("h1-key"))
+    assert done(*given) is True
+    assert modes(home) == {"falld.yaml": 0o644, "broker-cert.pem": 0o644, "broker-key.pem": 0o600}
+    assert done(*given) is False
+
+
+def test_a_key_beside_the_certificate_in_one_file_is_not_for_everybody(papers: Papers, home: Path) -> None:
+    both = papers.folder / "both.pem"
+    both.write_text(papers.path("h1-key").read_text() + papers.path("h1").read_text())
+    assert done("--cert-file", both) is True
+    assert "PRIVATE" not in (home / "broker-cert.pem").read_text()
+    assert (home / "broker-key.pem").read_text() == papers.path("h1-key").read_text()
+
+
+def test_what_cannot_be_used_is_told_and_changes_nothing(papers: Papers, home: Path) -> None:
+    papers.signed("h2", "ca")
+    locked = papers.path("locked")
+    papers.run("ec", "-in", papers.path("h1-key"), "-aes128", "-passout", "pass:secret", "-out", locked)
+    h1, key = papers.path("h1"), papers.path("h1-key")
+    for options, told in (
+        (("--key-file", key), "without its certificate"),
+        (("--cert-file", h1), "no key of"),
+        (("--cert-file", h1, "--key-file", papers.path("h2-key")), "KEY_VALUES_MISMATCH"),
+        (("--cert-file", h1, "--key-file", locked), "the key without a passphrase"),
+        (("--cert-file", key, "--key-file", key), "holds none"),
+        (("--cert-file", papers.path("none"), "--key-file", key), "cannot be read"),
+        (("--cert-file", h1, "--key-file", key, "--home", "h2"), "give that of home h2"),
+        (("--cert-file", papers.path("h2"), "--key-file", papers.path("h2-key")), "give that of home h1"),
+    ):
+        with pytest.raises(Stop) as stop:
+            done(*options)
+        assert told in " ".join(stop.value.args)
+    assert list(modes(home)) == ["falld.yaml"]
+
+
+def test_a_configuration_without_one_is_told(papers: Papers, home: Path) -> None:
+    (home / "falld.yaml").write_text("password_credential: broker\n")
+    with pytest.raises(Stop) as stop:
+        done("--make-key")
+    assert "key_credential: broker-key" in stop.value.args[2]
+
+
+def test_a_key_that_is_made_waits_for_its_certificate(
+    papers: Papers, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert done("--make-key") is True
+    assert modes(home) == {"falld.yaml": 0o644, "broker-key.pem": 0o600, "broker.csr": 0o644}
+    before = {path: path.read_text() for path in home.iterdir()}
+    said = subprocess.run(
+        [papers.openssl, "req", "-noout", "-verify", "-subject", "-in", home / "broker.csr"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert said.stdout.replace(" ", "") == "subject=CN=h1\n"
+    assert certificate.awaited() == 1
+    assert "broker.csr is to be signed" in capsys.readouterr().out
+    assert done("--make-key") is False
+    assert {path: path.read_text() for path in home.iterdir()} == before
+    sign(papers, home / "broker.csr", papers.path("signed"))
+    assert done("--cert-file", papers.path("signed")) is True
+    assert certificate.awaited() == 0
+    assert modes(home) == {"falld.yaml": 0o644, "broker-key.pem": 0o600, "broker-cert.pem": 0o644}
+    assert (home / "broker-key.pem").read_text() == before[home / "broker-key.pem"]
+    assert done("--make-key") is False
+    assert not (home / "broker.csr").exists()
+
+
+def test_one_that_ends_soon_is_asked_for_again_with_the_same_key(
+    papers: Papers, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done("--make-key")
+    sign(papers, home / "broker.csr", papers.path("signed"), days=29)
+    done("--cert-file", papers.path("signed"))
+    key = (home / "broker-key.pem").read_text()
+    assert done("--make-key") is False
+    assert certificate.awaited() == 0
+    assert "?   certificate" in capsys.readouterr().out
+    sign(papers, home / "broker.csr", papers.path("renewed"))
+    assert done("--cert-file", papers.path("renewed")) is True
+    assert (home / "broker-key.pem").read_text() == key
+
+
+def test_what_the_answers_name_is_removed_with_them(tmp_path: Path) -> None:
+    file = tmp_path / "answers.toml"
+    file.write_text('cert-file = "h1.pem"\nkey-file = "h1-key.pem"\nca-file = "ca.pem"\n')
+    given = answers.parse(["--answers", str(file), "--remove-answers", "falld.deb"], "")
+    assert given.spent == [file, tmp_path / "h1.pem", tmp_path / "h1-key.pem"]
+    assert list(answers.parse(["--answers", str(file), "falld.deb"], "").spent) == []
