@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Callable
 from typing import Literal
 
-from falld.checkup.finding import Finding, tried
+from falld.alert.clock import utc_now
+from falld.checkup.finding import Finding, ill, tried
 from falld.config.schema import Config, Route
+from falld.config.secret import SecretError
 from falld.daemon.login import broker_of
 from falld.errors import FalldError
-from falld.publish.broker import Broker
+from falld.publish.broker import Broker, Tls
+from falld.publish.certificate import fault_of, read_certificate
 from falld.publish.faults import LinkError, Unanswered, of_connecting
 from falld.publish.tls import tls_context
 
@@ -46,6 +50,28 @@ def broker(config: Config, name: str, route: Route) -> list[Finding]:
         else:
             found.append(tried(check, lambda look=look: look(met_at)))  # type: ignore[misc]
     return found
+
+
+def certificate(config: Config, name: str, route: Route, *, up: bool) -> list[Finding]:
+    """Of the home's own one, where it has one.
+
+    Args:
+        up: the daemon has a connection with it; else the step TLS tells why it cannot be used.
+    """
+    check, path = f"{name} certificate", route.broker.cert_file
+    if path is None:
+        return []
+    try:
+        own = read_certificate(path)
+        if up:
+            with contextlib.suppress(SecretError):  # of the service alone, and it has used it
+                tls_context(Tls(cert_file=path, key_file=route.broker.own_key))
+    except FalldError as error:
+        return [ill(check, error) if up else Finding(check, "skip", f"{error.where}: {error.what}")]
+    fault = fault_of(own, utc_now(), route.broker.certified_as(config.home.id))
+    if fault is not None:
+        return [ill(check, fault)]
+    return [Finding(check, "pass", f"{path} is for {own.name or 'nobody'}, until {own.until:%Y-%m-%d}")]
 
 
 def _name(broker: Broker) -> str:

@@ -16,7 +16,7 @@ import click
 
 from falld.alert.clock import clock_synced
 from falld.checkup import commissioning
-from falld.checkup.broker import broker
+from falld.checkup.broker import broker, certificate
 from falld.checkup.finding import Finding, ill, tried
 from falld.checkup.machine import power, wear
 from falld.checkup.running import of_health, of_legs, of_route
@@ -117,9 +117,9 @@ def _running(folder: Path) -> tuple[dict[str, Any] | None, Finding]:
 def _route(config: Config, name: str, route: Route, health: dict[str, Any]) -> list[Finding]:
     """As the daemon has it where it is up, else what keeps it from being so."""
     running = next((each for each in health.get("routes", ()) if each["route"] == route.broker.where), None)
-    if running is not None and running["up"]:
-        return of_route(name, running)
-    return broker(config, name, route)
+    up = running is not None and running["up"]
+    own = certificate(config, name, route, up=up)
+    return [*own, *(of_route(name, running) if running is not None and up else broker(config, name, route))]
 
 
 def _round_trip(path: Path) -> list[Finding]:

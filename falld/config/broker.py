@@ -100,6 +100,10 @@ class BrokerConfig(Model):
         """
         return self.key_file if self.key_credential is None else Secret.in_credential(self.key_credential).path
 
+    def certified_as(self, home: str) -> str | None:
+        """The CN that the certificate must have; None: user name or password say who speaks."""
+        return home if self.username is None and self.secret is None else None
+
     @property
     def secret(self) -> Secret | None:
         """Where the password is kept; None: there is none."""

@@ -73,6 +73,7 @@ def to_wire(health: Mapping[str, Any], utc: datetime, *, clock_synced: bool) -> 
         ("config", health.get("config_fault")),
         ("alarm", health.get("alarm_fault")),
         *(("link", route["fault"]) for route in routes),
+        ("certificate", health.get("certificate_fault")),
         *(("hub", route["hub_fault"]) for route in routes),
         *(("radio", fault) for fault in health.get("radio", ())),
         *(("wearable", w["fault"]) for w in wearables),

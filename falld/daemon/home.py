@@ -15,6 +15,7 @@ from falld.alert.clock import boot_id, boottime, clock_synced, utc_now
 from falld.config.changes import Change, change
 from falld.config.schema import Config
 from falld.daemon import parts
+from falld.daemon.certificates import Certificates
 from falld.daemon.clips import Clips
 from falld.daemon.control import Answers, UnknownWearer, Word, answering
 from falld.daemon.drill import Drills
@@ -89,6 +90,7 @@ class Home:
         self._clip_disk = Worker("clips")
         self._clip_fault: ClipError | None = None
         self._clips: Clips | None = None
+        self._certificates = Certificates(lambda: self.config, self._told_of_certificate, utc_now)
         self._listeners = Listeners()
         self._worn: Worn
         self._memory: Memory | None = None
@@ -164,7 +166,10 @@ class Home:
             )
             answers = Answers(self._drills, self.health, self._said, self._listeners.one)
             await open_parts.enter_async_context(answering(folder, answers))
-            helpers = (self._keeper.watch_deadlines, self._escalation.run, self._drills.run, self._inbox.run)
+            helpers = (
+                self._keeper.watch_deadlines, self._escalation.run, self._drills.run, self._inbox.run,
+                self._certificates.run,
+            )  # fmt: skip
             health = partial(keep_telling, self.health, self._news, self._routes.set_health)
             told = partial(keep_told, self._manager, self._status)
             runs: list[Callable[[], Coroutine[Any, Any, None]]] = [*self._routes.runs(), *helpers, health, told, worn]
@@ -220,6 +225,7 @@ class Home:
             "config_fault": words(self._config_fault),
             "clip_fault": words(self._clip_fault or cut or self._routes.clip_fault),
             "routes": self._routes.health(),
+            "certificate_fault": words(self._certificates.fault),
             "alarm_fault": words(self._escalation.fault),
             "test_fault": words(self._drills.fault),
             "counters": self._routes.counters() | {"inbox_dropped": self._inbox.dropped},
@@ -240,6 +246,9 @@ class Home:
     def _alarmed(self, due: Due, fault: FalldError | None) -> None:
         text = words(fault) or f"the home's own, for alert {due.alert_id}: {due.why}"
         self._tell("alarm", text, fault=words(fault), alert_id=due.alert_id, stage=due.stage)
+
+    def _told_of_certificate(self, fault: FalldError) -> None:
+        self._tell("fault", str(fault), fault=str(fault))
 
     def _tell(self, kind: Kind, text: str, **data: Any) -> None:
         self._hear(Heard(kind, boottime(), text, data))

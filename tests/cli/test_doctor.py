@@ -12,10 +12,13 @@ from bluez import private_bus
 from bluez import running as bluetooth
 from brokers import Mosquitto, free_port
 from click.testing import CliRunner
+from papers import Papers
 from programs import write_config
 from wearables import PolarStrap
 
+from falld.checkup.broker import certificate
 from falld.cli import doctor, main
+from falld.config.load import load
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +98,34 @@ def test_a_credential_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyP
     status, found = examined(path)
     assert status == 1
     assert "LoadCredential=broker:FILE falld doctor" in found["broker password"]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "up", "verdict", "told"),
+    [
+        ("h1", 90, False, "pass", "is for h1, until "),
+        ("h1", 20, True, "do", "expires on "),
+        ("h1", -1, True, "do", "has expired on "),
+        ("h2", 90, True, "do", "is for h2, not for h1"),
+        (None, 90, True, "do", "cannot be read (No such file"),
+        (None, 90, False, "skip", "cannot be read (No such file"),
+        ("ca", 90, True, "do", "the key in it is not that of"),
+    ],
+)
+def test_the_homes_own_certificate(
+    need: Callable[[str], str], tmp_path: Path, name: str | None, days: int, up: bool, verdict: str, told: str
+) -> None:
+    papers = Papers(tmp_path, need("openssl"))
+    papers.authority("ca")
+    for each in ("h1", "h2"):
+        papers.signed(each, "ca", days=days)
+    path = write_config(tmp_path, free_port())
+    own = f"cert_file: {name or 'none'}.pem, key_file: {name if name != 'ca' else 'h1'}-key.pem"
+    path.write_text(path.read_text().replace("tls: false", own))
+    config = load(path)
+    (found,) = certificate(config, "broker", config.routes[0], up=up)
+    assert (found.check, found.verdict, found.remedy is not None) == ("broker certificate", verdict, verdict == "do")
+    assert told in found.what
 
 
 def test_nothing_listens_and_nobody_answers_for_bluetooth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,9 +23,9 @@ def of_authority(name: str, what: str = "pem") -> str:
     return str(AUTHORITY / f"{name}.{what}")
 
 
-def sign(request: str, name: str, *more: str) -> None:
+def sign(request: str, name: str, *more: str, days: int = 825) -> None:
     authority = ("-CA", of_authority("ca"), "-CAkey", of_authority("ca", "key"), "-CAcreateserial")
-    run("openssl", "x509", "-req", "-in", request, *authority, "-days", "825", *more, "-out", of_authority(name))
+    run("openssl", "x509", "-req", "-in", request, *authority, "-days", f"{days}", *more, "-out", of_authority(name))
 
 
 def make(name: str, *more: str) -> None:
@@ -107,6 +107,18 @@ def a_key_that_is_made_here_and_never_leaves() -> None:
     assert "nothing was changed" in install(PACKAGE, expected=0)
 
 
+def one_that_ends_soon_is_told_and_renewed() -> None:
+    key = KEY.read_text()
+    sign(of_authority("of-home", "csr"), "of-home", days=20)
+    assert "!!  broker certificate" in install(PACKAGE, "--cert-file", of_authority("of-home"), expected=0)
+    until(lambda: f"{CERTIFICATE}: expires on" in show("falld", "StatusText"))
+    assert f"{REQUEST} is to be signed" in install(PACKAGE, "--make-key", expected=0)
+    sign(str(REQUEST), "of-home")
+    install(PACKAGE, "--cert-file", of_authority("of-home"), expected=0)
+    until(lambda: "no fault" in show("falld", "StatusText"))
+    assert KEY.read_text() == key
+
+
 def a_key_that_is_gone_keeps_nobody_from_starting() -> None:
     KEY.unlink()
     run("systemctl", "restart", "falld")
@@ -119,6 +131,7 @@ TRIALS = (
     a_certificate_that_is_given,
     an_upgrade_and_a_removal_keep_it_and_a_purge_does_not,
     a_key_that_is_made_here_and_never_leaves,
+    one_that_ends_soon_is_told_and_renewed,
     a_key_that_is_gone_keeps_nobody_from_starting,
 )
 

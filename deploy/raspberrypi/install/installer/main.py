@@ -25,7 +25,7 @@ from installer.answers import parse
 from installer.certificate import awaited, certificate, given_pair
 from installer.home import configuration, password
 from installer.package import apt, fetch, installed, look
-from installer.places import GIVEN, KEPT, OWN, TESTED
+from installer.places import GIVEN, KEPT, OWN, REQUEST, TESTED
 from installer.service import service, tested
 from installer.settings import bluetooth, journal
 from installer.upgrade import previous_of, upgrade
@@ -66,7 +66,7 @@ def install(given: argparse.Namespace) -> int:
     if previous is not None:
         return upgrade(package, was, previous)
     outcome = awaited() or tested(package)
-    if outcome == WELL and not any(changed):
+    if outcome == WELL and not any(changed) and not REQUEST.exists():
         say("ok", "falld", "nothing was changed")
     return outcome
 
