@@ -35,6 +35,12 @@ wearable = "Polar Sense 0A1B2C3D"
 placement = "upper_arm"
 password = "secret of h1"
 """
+LIKE_RASPBERRY_PI_OS = """\
+datasource_list: [NoCloud, None]
+datasource: {NoCloud: {seedfrom: "file:///boot/firmware"}}
+ssh_deletekeys: false
+ssh_genkeytypes: []
+"""
 BOOT = (
     "systemd-nspawn --quiet --boot --private-network --register=no --keep-unit --console=pipe"
     " --system-call-filter=adjtimex --system-call-filter=clock_adjtime"
@@ -108,12 +114,12 @@ def plant(cache: Path, release: str, package: Path, main: str) -> Path:
 
 
 def prepare_card(tree: Path) -> None:
-    """What cloud-init finds, and what it runs."""
-    seed, card = tree / "var/lib/cloud/seed/nocloud", tree / "boot/firmware"
-    for folder in (seed, card):
-        folder.mkdir(parents=True)
-    shutil.copy(ROOT / "deploy/raspberrypi/user-data", seed)
-    (seed / "meta-data").write_text("instance-id: first\n")
+    """What cloud-init finds on the boot partition, where it looks as on a Raspberry Pi OS, and what it runs."""
+    card = tree / "boot/firmware"
+    card.mkdir(parents=True)
+    (tree / "etc/cloud/cloud.cfg.d/99_raspberry-pi.cfg").write_text(LIKE_RASPBERRY_PI_OS)
+    shutil.copy(ROOT / "deploy/raspberrypi/user-data", card)
+    (card / "meta-data").write_text("dsmode: local\ninstance_id: rpios-image\n")
     shutil.copy(tree / "root/falld-install", card)
     shutil.copy(tree / "root/falld.deb", card / "falld_1_any.deb")
     (card / "falld-answers.toml").write_text(ANSWERS)

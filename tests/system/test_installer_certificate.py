@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from papers import Papers
+from programs import write_config
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "deploy/raspberrypi/install"))
 
@@ -29,7 +31,7 @@ def papers(need: Callable[[str], str], tmp_path: Path) -> Papers:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the configuration of home h1; that falld says so is a stand-in for the installed one."""
+    """The folder of the configuration of home h1; that falld tells that is a stand-in, but for one test."""
     folder = tmp_path / "etc"
     folder.mkdir()
     (folder / "falld.yaml").write_text(NAMES_ONE)
@@ -140,6 +142,18 @@ def test_one_that_ends_soon_is_asked_for_again_with_the_same_key(
     sign(papers, home / "broker.csr", papers.path("renewed"))
     assert done("--cert-file", papers.path("renewed")) is True
     assert (home / "broker-key.pem").read_text() == key
+
+
+def test_falld_says_which_home_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "falld"
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(certificate, "CONFIG", write_config(tmp_path, 1883))
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m falld "$@"\n')
+    program.chmod(0o755)
+    assert certificate._home() == "h1"
+    program.write_text('#!/bin/sh\necho "$3: correct"\n')  # as falld did before it took certificates here
+    with pytest.raises(Stop, match="takes none"):
+        certificate._home()
 
 
 def test_what_the_answers_name_is_removed_with_them(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from installs import a_broker_and_a_hub_are_there, at_hub
 from trials import main, run, say, show
 
-SEED = "/var/lib/cloud/seed/nocloud/user-data"
+SEED = "/boot/firmware/user-data"
 
 
 def cloud_init_understands_every_line() -> None:
@@ -22,7 +22,7 @@ def it_ends_with_a_test_alarm_that_a_hub_has() -> None:
     )
     said = Path("/var/log/cloud-init-output.log").read_text()
     say(f"{done.stdout}{done.stderr}(status {done.returncode})\n{said}")
-    assert done.returncode in (0, 2)  # 2: what this tree lacks, as a program that makes SSH's keys
+    assert done.returncode in (0, 2)  # 2: what this tree lacks, as `ip`
     assert "ok  test alarm" in said
     assert {alert["home"] for alert in at_hub().values()} == {"h1"}
     assert (show("falld", "ActiveState"), show("falld", "UnitFileState")) == ("active", "enabled")

@@ -119,8 +119,17 @@ def _ask_for(home: str) -> bool:
 
 
 def _home() -> str:
-    """The id that the configuration has."""
-    return re.findall(r"for home (\S+)$", run("falld", "config", "check", str(CONFIG)), re.MULTILINE)[0]
+    """The id that the configuration has.
+
+    Raises:
+        Stop: the falld that is installed does not tell.
+    """
+    told = re.search(r"for home (\S+)$", run("falld", "config", "check", str(CONFIG)), re.MULTILINE)
+    if told is None:
+        raise Stop(
+            "certificate", "the falld that is installed takes none", "upgrade it first, then give the certificate"
+        )
+    return told[1]
 
 
 def _name(file: str) -> str:
