@@ -24,7 +24,7 @@ TCP_S = 5.0
 """As long as the daemon waits: a SYN is repeated after 1 s and 3 s, so two may be lost."""
 AS_SERVICE = (
     "systemd gives it to the service alone: `systemd-run --pipe --uid=falld "
-    "--property=LoadCredential={credential}:FILE falld doctor`, with the FILE of the service's unit"
+    "{loaded} falld doctor`, with each FILE of the service's unit"
 )
 
 
@@ -38,10 +38,12 @@ def broker(config: Config, name: str, route: Route) -> list[Finding]:
     try:
         met_at = broker_of(route.broker, config.home.id)
     except FalldError as error:
-        credential = route.broker.password_credential or route.broker.key_credential
-        given = credential is None or "CREDENTIALS_DIRECTORY" in os.environ
-        remedy = error.remedy if given else AS_SERVICE.format(credential=credential)
-        return [Finding(f"{name} password", "do", f"{error.where}: {error.what}", remedy)]
+        named = [each for each in (route.broker.password_credential, route.broker.key_credential) if each is not None]
+        loaded = " ".join(f"--property=LoadCredential={credential}:FILE" for credential in named)
+        given = not named or "CREDENTIALS_DIRECTORY" in os.environ
+        remedy = error.remedy if given else AS_SERVICE.format(loaded=loaded)
+        secret = "password" if route.broker.with_password else "key"
+        return [Finding(f"{name} {secret}", "do", f"{error.where}: {error.what}", remedy)]
     for step, look in steps:
         check = f"{name} {step}"
         failed = next((finding.check for finding in found if finding.verdict != "pass" and finding.remedy), None)

@@ -102,7 +102,12 @@ class BrokerConfig(Model):
 
     def certified_as(self, home: str) -> str | None:
         """The CN that the certificate must have; None: user name or password say who speaks."""
-        return home if self.username is None and self.secret is None else None
+        return home if self.username is None and not self.with_password else None
+
+    @property
+    def with_password(self) -> bool:
+        """Whether there is one, wherever it is kept."""
+        return (self.password_file, self.password_env, self.password_credential) != (None, None, None)
 
     @property
     def secret(self) -> Secret | None:

@@ -91,13 +91,28 @@ def test_a_broker_without_encryption_where_it_is_wanted(need: Callable[[str], st
     assert (status, verdicts) == (1, ["pass", "pass", "do", "skip"])
 
 
-def test_a_credential_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("login", "check", "loaded"),
+    [
+        ("tls: false, password_credential: broker", "broker password", ["broker"]),
+        ("cert_file: h1.pem, key_credential: broker-key", "broker key", ["broker-key"]),
+        (
+            "cert_file: h1.pem, key_credential: broker-key, password_credential: broker",
+            "broker password",
+            ["broker", "broker-key"],
+        ),
+    ],
+)
+def test_a_credential_of_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str, check: str, loaded: list[str]
+) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     path = write_config(tmp_path, 1883)
-    path.write_text(path.read_text().replace("tls: false", "tls: false, password_credential: broker"))
+    path.write_text(path.read_text().replace("tls: false", login))
     status, found = examined(path)
     assert status == 1
-    assert "LoadCredential=broker:FILE falld doctor" in found["broker password"]["remedy"]
+    options = " ".join(f"--property=LoadCredential={each}:FILE" for each in loaded)
+    assert f"{options} falld doctor" in found[check]["remedy"]
 
 
 @pytest.mark.parametrize(

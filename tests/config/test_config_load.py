@@ -393,6 +393,24 @@ def test_a_number_where_the_place_of_a_secret_is_named_is_not_repeated(write: Wr
     assert "770033" not in said
 
 
+@pytest.mark.parametrize(
+    ("login", "user"),
+    [
+        ("", "h1"),
+        (", username: u", None),
+        (", password_file: p", None),
+        (", password_env: P", None),
+        (", password_credential: p", None),
+    ],
+)
+def test_a_certificate_says_who_speaks_where_nothing_else_does(
+    write: Write, monkeypatch: pytest.MonkeyPatch, login: str, user: str | None
+) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    broker = load(write(GOOD.replace("tls: false", f"cert_file: h1.pem{login}"))).routes[0].broker
+    assert broker.certified_as("h1") == user
+
+
 def test_a_certificate_of_the_home(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(GOOD.replace("tls: false", "cert_file: h1.pem, key_file: h1-key.pem"))
     broker = load(path).routes[0].broker
