@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,8 +92,9 @@ class Gate:
                 self._forget()
             else:
                 gap = Gap(piece.known, piece.from_t, piece.to_t - piece.from_t)
-                # In a long gap patience ends before the gap does.
-                patience = max([self.patience(piece.from_t), *self._known[-1:].tolist()])
+                # In a long gap patience ends before the gap does; a burst may be late beyond a short one.
+                whole = max([piece.from_t, *self._known[-1:].tolist()])
+                patience = max(self.patience(piece.from_t), whole) if whole < piece.to_t else math.inf
                 found = self.cut_off(min(patience, piece.known))
                 out += [*found, gap] if patience < piece.known else [gap, *found]
         return out

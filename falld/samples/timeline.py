@@ -75,17 +75,21 @@ class TimeLine:
         if self.clock.burst:
             silences = np.flatnonzero(held.t[1:] - held.t[:-1] > _LONGEST_SILENCE_S) + 1
             for count in np.diff(silences, prepend=0).tolist():
-                out += self._release(held[:count], count)
+                out += self._release(held[:count], count, float(held.t[count - 1]) + _LONGEST_SILENCE_S)
+                out += self._end_segment()
                 held = held[count:]
+                out.append(Break(self._last_stamp, float(held.t[0]), float(held.t[0])))
+                self._latest = -np.inf
         ready = len(held.t) - self.clock.burst
         if ready <= 0:
             self._held = held
             return out
-        return out + self._release(held, ready)
+        return out + self._release(held, ready, np.inf)
 
     def flush(self) -> list[Grid | Break]:
         """End the segment: what is held comes out on what there is; the next sample begins a new segment."""
-        out = self._release(self._held, len(self._held.t)) if len(self._held.t) else []
+        held = self._held
+        out = self._release(held, len(held.t), float(held.t[-1])) if len(held.t) else []
         return out + self._end_segment()
 
     def _stamps(self, block: Block) -> npt.NDArray[np.float64]:
@@ -96,12 +100,12 @@ class TimeLine:
         first = self._index + len(self._held.t)
         return self._origin + np.arange(first, first + len(block)) / self.clock.rate_hz
 
-    def _release(self, held: Run, count: int) -> list[Grid | Break]:
-        """Let the first `count` held samples go on."""
+    def _release(self, held: Run, count: int, ended: float) -> list[Grid | Break]:
+        """Let the first `count` held samples go on; `ended`: when it was known that no more come to the last burst."""
         stamps, acc = held.t[:count], held.acc[:count]
         if self.clock.burst:
             t = self._spread(held.t, count)
-            arrived = held.t[np.minimum(np.arange(count) + self.clock.burst, len(held.t) - 1)]
+            arrived = np.append(held.t, ended)[np.minimum(np.arange(count) + self.clock.burst, len(held.t))]
         else:
             t, arrived = stamps, stamps
         self._held = held[count:]
