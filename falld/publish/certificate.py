@@ -35,8 +35,9 @@ def read_certificate(path: Path) -> Certificate:
     try:
         path.read_bytes()  # openssl's own words do not tell the remedy
         done = subprocess.run(
-            [*ASK, path], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=OPENSSL_S, check=False
-        )
+            [*ASK, path], stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace",
+            timeout=OPENSSL_S, check=False,
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise LinkError(str(path), "openssl does not answer", "try again") from None
     except OSError as error:

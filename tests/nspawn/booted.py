@@ -37,7 +37,8 @@ password = "secret of h1"
 """
 LIKE_RASPBERRY_PI_OS = """\
 datasource_list: [NoCloud, None]
-datasource: {NoCloud: {seedfrom: "file:///boot/firmware"}}
+datasource: {NoCloud: {seedfrom: "file:///boot/firmware/"}}
+locale: false
 ssh_deletekeys: false
 ssh_genkeytypes: []
 """

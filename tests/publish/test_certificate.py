@@ -30,6 +30,16 @@ def test_whose_it_is_and_until_when(papers: Papers) -> None:
     assert before <= read.until - timedelta(days=20) <= datetime.now(UTC)
 
 
+@pytest.mark.parametrize("name", ["Wohnung Müller, 2. Stock", "a\nnotAfter=Jan  1 00:00:00 2000 GMT"])
+def test_no_name_is_taken_for_anything_else(papers: Papers, name: str) -> None:
+    files = ("-keyout", papers.path("key"), "-out", papers.path("named"))
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    papers.run("req", "-x509", *curve, "-utf8", "-subj", f"/CN={name}", *files)
+    read = read_certificate(papers.path("named"))
+    assert read.name == name.replace("\n", "\\0A")
+    assert read.until.year > 2000
+
+
 def test_one_without_a_name_is_nobodys(papers: Papers) -> None:
     files = ("-keyout", papers.path("key"), "-out", papers.path("nameless"))
     papers.run(
