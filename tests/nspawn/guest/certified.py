@@ -16,6 +16,15 @@ DEPLOYED = Path("/srv/hub/usr/share/doc/falld/examples/mosquitto")
 AUTHORITY = Path("/root/authority")
 BROKER = ("--host", "127.0.0.1", "--port", "8884", "--ca-file", str(AUTHORITY / "ca.pem"))
 WORN = ("--wearable", "Polar Sense 0A1B2C3D", "--placement", "upper_arm")
+ANSWERS = """\
+host = "127.0.0.1"
+port = 8884
+ca-file = "ca.pem"
+cert-file = "h7.pem"
+key-file = "h7.key"
+wearable = "Polar Sense 0A1B2C3D"
+placement = "upper_arm"
+"""
 CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
@@ -61,18 +70,22 @@ def a_broker_lets_in_who_has_a_certificate() -> None:
 
 
 def a_certificate_that_is_given() -> None:
-    """Whose home it is, it says itself."""
+    """As at a first boot, in the answers. Whose home it is, it says itself."""
     make("h7")
-    given = ("--cert-file", of_authority("h7"), "--key-file", of_authority("h7", "key"))
-    said = install(PACKAGE, *BROKER, *WORN, *given, expected=0)
+    answers = AUTHORITY / "answers.toml"
+    answers.write_text(ANSWERS)
+    said = install(PACKAGE, "--answers", str(answers), "--remove-answers", expected=0)
     assert "ok  test alarm" in said
+    assert not any(path.exists() for path in (answers, AUTHORITY / "h7.pem", AUTHORITY / "h7.key"))
+    assert (AUTHORITY / "ca.pem").exists()
     assert {alert["home"] for alert in at_hub().values()} == {"h7"}
     assert (KEY.stat().st_mode & 0o777, KEY.owner(), CERTIFICATE.stat().st_mode & 0o777) == (0o600, "root", 0o644)
     key = KEY.read_text().splitlines()[1]
     assert key not in said + journal("falld") + CONFIG.read_text() + CERTIFICATE.read_text()
     assert "password" not in CONFIG.read_text()
     before = [path.stat().st_ino for path in (*SET, KEY, CERTIFICATE) if path.exists()], show("falld", "MainPID")
-    assert "nothing was changed" in install(PACKAGE, *given, expected=0)
+    again = ("--cert-file", str(CERTIFICATE), "--key-file", str(KEY))
+    assert "nothing was changed" in install(PACKAGE, *again, expected=0)
     after = [path.stat().st_ino for path in (*SET, KEY, CERTIFICATE) if path.exists()], show("falld", "MainPID")
     assert after == before
 

@@ -49,7 +49,10 @@ def password(given: argparse.Namespace) -> bool:
     """Given, or asked for where it is needed."""
     there = PASSWORD.read_text().strip() if PASSWORD.exists() else ""
     wanted = given.password if given.password_file is None else text_of(given.password_file)
-    if wanted is None and not there and "password_credential" in CONFIG.read_text():
+    needed = "password_credential" in CONFIG.read_text()
+    if wanted is None and not needed:
+        return False
+    if wanted is None and not there:
         if not sys.stdin.isatty():
             raise Stop("password", f"{PASSWORD} is empty", "give --password-file")
         wanted = getpass.getpass("Password of this home at the broker: ")
