@@ -8,6 +8,7 @@ of it is news, and is taken as an alert's first one.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -26,8 +27,16 @@ alert that has just come waits for no more."""
 PAUSE_S = 1.0
 """Between two of these: a million messages are gone in three hours, and the disk has other things to do meanwhile."""
 EVERY_S = 3600.0
+STEADY_S = 6 * 3600.0
+"""A clock that was set is gone by no sooner: time servers mend one within minutes of a start, and a person who set it
+wrong sees it. A hub that is restarted each night still comes to it."""
+SET = timedelta(minutes=10)
+"""More than a disciplined clock is slewed by in an hour."""
 GONE_MAX = 1000
 """Remembered of each home: with three alerts a day a year's, 100 kB. One that is not, and comes again, is raised."""
+
+
+log = logging.getLogger(__name__)
 
 
 class StillOpen(FalldError):
@@ -48,8 +57,8 @@ class Retention:
         self._db = db
         self._path = path
 
-    def alerts(self, before: datetime, after: int = 0) -> int | None:
-        """Let settled alerts go of which nothing came and nothing was said since; with each its clip.
+    def alerts(self, today: datetime, keep: timedelta, after: int = 0) -> int | None:
+        """Let settled alerts go of which nothing came and nothing was said for so long; with each its clip.
 
         Args:
             after: where the last call ended.
@@ -57,16 +66,16 @@ class Retention:
         Returns:
             Where this call ended; None: there is nothing older.
         """
-        cutoff = before.isoformat()
+        now, cutoff = today.isoformat(), (today - keep).isoformat()
         with transaction(self._db, self._path):
             rows = self._db.execute(_NEXT, (after, BATCH)).fetchall()
-            old = [row for row in rows if row[1] < cutoff]
-            keys = {(home, alert_id) for *_, home, alert_id in old}
+            young = [row for row in rows if cutoff <= row[1] <= now]
+            keys = {(home, alert_id) for _, received, home, alert_id in rows if received < cutoff}
             for home, alert_id in sorted(keys):
                 self._let_go({"home": home, "alert_id": alert_id, "before": cutoff})
             for home in sorted({home for home, _ in keys}):
                 self._db.execute(_TOO_MANY, {"home": home, "most": GONE_MAX})
-        return old[-1][0] if len(old) == BATCH else None
+        return rows[-1][0] if len(rows) == BATCH and not young else None
 
     def home(self, home: str) -> int:
         """Forget a home that was taken out, with all that is kept of it. How many alerts went.
@@ -96,7 +105,32 @@ class Retention:
             self._db.execute(f"DELETE FROM {table} WHERE home = :home AND alert_id = :alert_id", key)
 
 
-async def forget(retention: Retention, clips: Clips, call: Call, keep: Keep, utc: Callable[[], datetime]) -> None:
+class Calendar:
+    """The wall clock, where it can be gone by: one that was just set may be wrong by years.
+
+    Args:
+        now: seconds of a clock that does not go back and is not set.
+    """
+
+    def __init__(self, utc: Callable[[], datetime], now: Callable[[], float]) -> None:
+        self._utc = utc
+        self._now = now
+        self._start = utc() - timedelta(seconds=now())
+        """What the wall clock said, or would have, when the other one began."""
+        self._since = now()
+
+    def today(self) -> datetime | None:
+        """None: the clock has not run evenly for long enough."""
+        utc, now = self._utc(), self._now()
+        start = utc - timedelta(seconds=now)
+        if abs(start - self._start) > SET:
+            log.warning("the clock was set by %s: nothing old is let go for %g h", start - self._start, STEADY_S / 3600)
+            self._since = now
+        self._start = start
+        return utc if now >= self._since + STEADY_S else None
+
+
+async def forget(retention: Retention, clips: Clips, call: Call, keep: Keep, calendar: Calendar) -> None:
     """Now and then, until cancelled.
 
     Args:
@@ -107,12 +141,12 @@ async def forget(retention: Retention, clips: Clips, call: Call, keep: Keep, utc
     """
     while True:
         position: int | None = 0
-        while position is not None:
-            position = await call(retention.alerts, utc() - keep.alerts, position)
+        while position is not None and (today := calendar.today()) is not None:
+            position = await call(retention.alerts, today, keep.alerts, position)
             await asyncio.sleep(PAUSE_S)
         more = True
-        while more:
-            more = await call(clips.let_go, utc() - keep.clips, BATCH)
+        while more and (today := calendar.today()) is not None:
+            more = await call(clips.let_go, today - keep.clips, BATCH)
             await asyncio.sleep(PAUSE_S)
         await asyncio.sleep(EVERY_S)
 
@@ -120,7 +154,7 @@ async def forget(retention: Retention, clips: Clips, call: Call, keep: Keep, utc
 _OF = "home = :home AND alert_id = :alert_id"
 _CLOSED = f"SELECT 1 FROM response r WHERE (r.home, r.alert_id) = (a.home, a.alert_id) AND r.response IN {CLOSING}"
 _NEXT = "SELECT rowid, received, home, alert_id FROM message WHERE rowid > ? ORDER BY rowid LIMIT ?"
-"""In the order in which they came: the first young one is the end."""
+"""As they came: the first young one is the end. What is from the future came while the clock was wrong."""
 _DONE = f"(wait_s IS NULL AND (raised_by IS NULL OR EXISTS ({_CLOSED})))"
 _SETTLED = f"""
     SELECT state, last_seq FROM alert a WHERE {_OF} AND {_DONE}

@@ -19,7 +19,7 @@ from falld.hub.incoming import Incoming, Receipt
 from falld.hub.intake import QUEUE, Intake
 from falld.hub.passing import Passing
 from falld.hub.responders import Roster, came_late
-from falld.hub.retention import Keep, forget
+from falld.hub.retention import Calendar, Keep, forget
 from falld.hub.show import Event, Learnt, ResponseSent, of_message, of_restart, of_silence
 from falld.hub.store import Reply, Store
 from falld.hub.waits import Waits
@@ -137,7 +137,8 @@ class Hub:
                 tasks.create_task(self._passing.run())
                 tasks.create_task(self._learn())
                 tasks.create_task(self._write_down())
-                tasks.create_task(forget(self._store.retention, self._store.clips, self._call, self._keep, self._utc))
+                calendar = Calendar(self._utc, self._now)
+                tasks.create_task(forget(self._store.retention, self._store.clips, self._call, self._keep, calendar))
                 for _ in range(WINDOW):
                     tasks.create_task(self._intake.acknowledge())
                 await self._intake.commit()

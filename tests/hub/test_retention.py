@@ -20,7 +20,7 @@ from falld.cli import main
 from falld.hub import retention
 from falld.hub.clips import IncomingClip
 from falld.hub.incoming import Incoming, Receipt
-from falld.hub.retention import Keep
+from falld.hub.retention import STEADY_S, Calendar, Keep
 from falld.hub.service import Hub
 from falld.hub.show import Event
 from falld.hub.store import Store
@@ -29,6 +29,7 @@ from falld.publish.worker import Worker
 
 OLD = datetime(2025, 1, 31, 12, tzinfo=UTC)
 CUTOFF = OLD + timedelta(days=10)
+KEPT = timedelta(days=30)
 YOUNG = CUTOFF + timedelta(days=1)
 HOME = Topics("h1")
 
@@ -62,7 +63,7 @@ def forget(store: Store, before: datetime = CUTOFF) -> set[str]:
     """Which alerts are left."""
     position: int | None = 0
     while position is not None:
-        position = store.retention.alerts(before, position)
+        position = store.retention.alerts(before + KEPT, KEPT, position)
     return {entry.alert_id for entry in store.entries()}
 
 
@@ -123,10 +124,10 @@ def test_many_go_in_small_transactions_past_those_that_stay(store: Store, monkey
     come(store, stay, "suspected", "raised", *["note"] * 4)
     for _ in range(10):
         closed(store)
-    first = store.retention.alerts(CUTOFF)
+    first = store.retention.alerts(CUTOFF + KEPT, KEPT)
     assert first is not None
     assert len(store.entries()) == 11
-    second = store.retention.alerts(CUTOFF, first)
+    second = store.retention.alerts(CUTOFF + KEPT, KEPT, first)
     assert second is not None
     assert 11 > len(store.entries()) >= 11 - 4
     assert forget(store) == {stay}
@@ -178,10 +179,41 @@ def test_a_home_is_forgotten_when_nothing_of_it_is_open(store: Store, tmp_path: 
     assert "no home h1" in forgotten("h1").stderr
 
 
+def test_what_came_while_the_clock_was_years_ahead_holds_nothing_up(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 4)
+    ahead = [uuid7() for _ in range(4)]
+    for alert_id in ahead:
+        come(store, alert_id, "suspected", "cancelled", utc=OLD + timedelta(days=3650))
+    closed(store)
+    assert forget(store) == set(ahead)
+
+
+def test_a_clock_that_was_set_is_gone_by_when_it_has_run_evenly_for_long(caplog: pytest.LogCaptureFixture) -> None:
+    now, utc = 100.0, OLD
+
+    def later(seconds: float, set_by: timedelta = timedelta(0)) -> datetime | None:
+        nonlocal now, utc
+        now, utc = now + seconds, utc + timedelta(seconds=seconds) + set_by
+        return calendar.today()
+
+    calendar = Calendar(lambda: utc, lambda: now)
+    assert calendar.today() is None
+    assert later(STEADY_S - 1) is None
+    assert later(1, timedelta(seconds=30)) == utc
+    assert not caplog.text
+    assert later(3600, timedelta(days=3650)) is None
+    assert "the clock was set by 3650 days" in caplog.text
+    assert later(3600, timedelta(days=-3650)) is None
+    assert later(STEADY_S) == utc
+
+
 async def test_a_running_hub_lets_go_and_acknowledges_what_comes_again(
     need: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "EVERY_S", 0.05)
+    monkeypatch.setattr(retention, "STEADY_S", 0.5)
     monkeypatch.setattr(retention, "PAUSE_S", 0.01)
     call, shown = Worker("store"), list[Event]()
     with Mosquitto(need("mosquitto"), tmp_path) as mosquitto:
