@@ -63,7 +63,8 @@ def parse(arguments: Sequence[str], about: str) -> argparse.Namespace:
     given = parser.parse_args(arguments)
     if given.answers is not None:
         answers = answers_of(given.answers)
-        spent = [given.answers, *(Path(answers[name]) for name in SPENT if name in answers)]
+        named = [Path(answers[name]) for name in SPENT if name in answers]
+        spent = [given.answers, *(file for file in named if file.resolve() not in (PASSWORD, CERTIFICATE, KEY))]
         parser.set_defaults(**answers, spent=spent if given.remove_answers else ())
     return parser.parse_args(arguments)
 
