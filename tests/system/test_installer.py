@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -22,7 +23,8 @@ DEPLOYED = Path(__file__).parents[2] / "deploy/raspberrypi"
 sys.path.insert(0, str(DEPLOYED / "install"))
 
 from installer import answers, outbox, package, settings, upgrade  # noqa: E402
-from installer.words import Stop  # noqa: E402
+from installer.places import write  # noqa: E402
+from installer.words import Failed, Stop, run  # noqa: E402
 
 OLD, NEW = "0190163d-8694-739b-aea5-966c26f8ad90", "0190163d-8694-739b-aea5-966c26f8ad91"
 NEWER = "ALTER TABLE outbox ADD COLUMN more TEXT; PRAGMA user_version = 99;"
@@ -84,6 +86,22 @@ def test_answers_may_be_gone_only_where_they_were_used(tmp_path: Path, monkeypat
         answers.answers_of(tmp_path / "answers.toml")
     monkeypatch.setattr(answers, "CONFIG", tmp_path)
     assert answers.answers_of(tmp_path / "answers.toml") == {}
+
+
+def test_a_program_that_is_missing_is_told() -> None:
+    with pytest.raises(Failed, match="no-such-program: No such file"):
+        run("no-such-program")
+
+
+def test_what_is_written_is_on_the_disk_before_what_it_came_from_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for a power cut: which of the two is safe after it is told by what was synchronised, and when."""
+    file, synced = tmp_path / "key", []
+    monkeypatch.setattr(os, "fsync", lambda at: synced.append((Path(f"/proc/self/fd/{at}").readlink(), file.exists())))
+    write(file, "secret", 0o600)
+    assert synced == [(tmp_path / ".key.new", False), (tmp_path, True)]
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_no_password_is_taken_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,7 +29,7 @@ from installer.places import GIVEN, KEPT, OWN, REQUEST, TESTED
 from installer.service import service, tested
 from installer.settings import bluetooth, journal
 from installer.upgrade import previous_of, upgrade
-from installer.words import WELL, Failed, Stop, say
+from installer.words import WELL, WRONG, Failed, Stop, say
 
 
 def install(given: argparse.Namespace) -> int:
@@ -84,6 +84,9 @@ def main() -> NoReturn:
         check, what, remedy = stop.args
         say("!!", check, f"{what}; {remedy}")
         outcome = stop.status
+    except Failed as failed:
+        say("!!", "falld", f"{failed}; mend that, and run this again")
+        outcome = WRONG
     if os.geteuid() == 0:
         GIVEN.unlink(missing_ok=True)
     sys.exit(outcome)

@@ -31,13 +31,16 @@ TESTED = OWN / "tested"
 def text_of(file: str) -> str:
     """Of a file that is given. Raises `Stop`: it cannot be read."""
     try:
-        return Path(file).read_text()
-    except (OSError, ValueError) as error:
+        return Path(file).read_text(encoding="utf-8-sig")  # editors of Windows put a mark before it
+    except OSError as error:
         raise Stop("answers", f"{file} cannot be read: {error}", "check its name") from None
+    except ValueError:
+        remedy = "give certificate and key in PEM form, a password in UTF-8"
+        raise Stop("answers", f"{file} is not text", remedy) from None
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> None:
-    """Whole or not at all."""
+    """Whole or not at all, and on the disk when this is done: what it was copied from may be removed then."""
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     temporary.touch(mode)
@@ -47,3 +50,6 @@ def write(path: Path, text: str, mode: int = 0o644) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)

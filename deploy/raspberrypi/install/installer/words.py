@@ -35,7 +35,7 @@ def run(*command: str, within_s: float = 900.0) -> str:
     """Its output.
 
     Raises:
-        Failed: its status is not 0, or it took longer.
+        Failed: its status is not 0, it took longer, or it is not installed.
     """
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     how: dict[str, Any] = {"capture_output": True, "stdin": subprocess.DEVNULL, "text": True, "errors": "replace"}
@@ -43,6 +43,8 @@ def run(*command: str, within_s: float = 900.0) -> str:
         done = subprocess.run(command, env=environment, timeout=within_s, check=False, **how)
     except subprocess.TimeoutExpired:
         raise Failed(f"{command[0]} did not end in {within_s:g} s") from None
+    except OSError as error:
+        raise Failed(f"{command[0]}: {error.strerror}") from None
     if done.returncode != 0:
         said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         raise Failed(f"{command[0]}: {' / '.join(said[-3:]) or f'status {done.returncode}'}")
