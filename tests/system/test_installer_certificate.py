@@ -39,7 +39,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(certificate, "CERTIFICATE", folder / "broker-cert.pem")
     monkeypatch.setattr(certificate, "KEY", folder / "broker-key.pem")
     monkeypatch.setattr(certificate, "REQUEST", folder / "broker.csr")
-    monkeypatch.setattr(certificate, "OWN", tmp_path)
     monkeypatch.setattr(certificate, "_home", lambda: "h1")
     return folder
 
@@ -77,14 +76,30 @@ def test_a_key_beside_the_certificate_in_one_file_is_not_for_everybody(papers: P
     assert (home / "broker-key.pem").read_text() == papers.path("h1-key").read_text()
 
 
+def test_a_chain_with_the_line_ends_of_windows_and_an_rsa_key(papers: Papers, home: Path) -> None:
+    key, request = papers.path("rsa-key"), papers.path("rsa-request")
+    papers.run("req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=h1", "-keyout", key, "-out", request)
+    sign(papers, request, papers.path("rsa"))
+    chain = papers.path("rsa").read_text() + papers.path("ca").read_text()
+    chained, of_windows = papers.path("chained"), papers.path("windows")
+    chained.write_bytes(b"Bag Attributes\r\n" + chain.replace("\n", "\r\n").encode())
+    of_windows.write_bytes(key.read_bytes().replace(b"\n", b"\r\n"))
+    assert done("--cert-file", chained, "--key-file", of_windows) is True
+    assert (home / "broker-cert.pem").read_text() == chain
+    assert (home / "broker-key.pem").read_text() == key.read_text()
+
+
 def test_what_cannot_be_used_is_told_and_changes_nothing(papers: Papers, home: Path) -> None:
     papers.signed("h2", "ca")
     locked = papers.path("locked")
     papers.run("ec", "-in", papers.path("h1-key"), "-aes128", "-passout", "pass:secret", "-out", locked)
-    h1, key = papers.path("h1"), papers.path("h1-key")
+    h1, key, der = papers.path("h1"), papers.path("h1-key"), papers.path("der")
+    papers.run("x509", "-in", h1, "-outform", "DER", "-out", der)
     for options, told in (
         (("--key-file", key), "without its certificate"),
-        (("--cert-file", h1), "no key of"),
+        (("--cert-file", h1), "there is no key in"),
+        (("--cert-file", h1, "--key-file", h1), "there is no key in"),
+        (("--cert-file", der, "--key-file", key), "in PEM form"),
         (("--cert-file", h1, "--key-file", papers.path("h2-key")), "KEY_VALUES_MISMATCH"),
         (("--cert-file", h1, "--key-file", locked), "the key without a passphrase"),
         (("--cert-file", key, "--key-file", key), "holds none"),
@@ -98,11 +113,21 @@ def test_what_cannot_be_used_is_told_and_changes_nothing(papers: Papers, home: P
     assert list(modes(home)) == ["falld.yaml"]
 
 
-def test_a_configuration_without_one_is_told(papers: Papers, home: Path) -> None:
+def test_a_home_with_a_password_keeps_it_until_its_certificate_is_there(
+    papers: Papers, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (home / "falld.yaml").write_text("password_credential: broker\n")
+    assert done("--make-key") is False
+    assert certificate.awaited() == 0
+    assert "?   certificate" in capsys.readouterr().out
+    sign(papers, home / "broker.csr", papers.path("signed"))
     with pytest.raises(Stop) as stop:
-        done("--make-key")
+        done("--cert-file", papers.path("signed"))
     assert "key_credential: broker-key" in stop.value.args[2]
+    assert not (home / "broker-cert.pem").exists()
+    (home / "falld.yaml").write_text(NAMES_ONE)
+    assert done("--cert-file", papers.path("signed")) is True
+    assert not (home / "broker.csr").exists()
 
 
 def test_a_key_that_is_made_waits_for_its_certificate(
@@ -162,3 +187,9 @@ def test_what_the_answers_name_is_removed_with_them(tmp_path: Path) -> None:
     given = answers.parse(["--answers", str(file), "--remove-answers", "falld.deb"], "")
     assert given.spent == [file, tmp_path / "h1.pem", tmp_path / "h1-key.pem"]
     assert list(answers.parse(["--answers", str(file), "falld.deb"], "").spent) == []
+
+
+def test_what_the_service_reads_is_not_removed_with_the_answers(tmp_path: Path) -> None:
+    file = tmp_path / "answers.toml"
+    file.write_text('cert-file = "/etc/falld/broker-cert.pem"\nkey-file = "/etc/falld/../falld/broker-key.pem"\n')
+    assert answers.parse(["--answers", str(file), "--remove-answers", "falld.deb"], "").spent == [file]

@@ -6,11 +6,10 @@ from __future__ import annotations
 import argparse
 import re
 import ssl
-import tempfile
-from pathlib import Path
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from installer.places import CERTIFICATE, CONFIG, KEY, OWN, REQUEST, text_of, write
+from installer.places import CERTIFICATE, CONFIG, KEY, REQUEST, text_of, write
 from installer.words import UNHEARD, WELL, Failed, Stop, run, say
 
 BLOCK = re.compile(r"-----BEGIN (?P<kind>[A-Z ]+)-----.*?-----END (?P=kind)-----", re.DOTALL)
@@ -37,25 +36,23 @@ def given_pair(given: argparse.Namespace) -> Pair | None:
         if given.key_file is not None:
             raise Stop("certificate", "a key is given without its certificate", "give --cert-file too")
         return None
-    text = text_of(given.cert_file) + (text_of(given.key_file) if given.key_file else "")
-    blocks = [(each["kind"], f"{each[0]}\n") for each in BLOCK.finditer(text)]
-    chain = "".join(block for kind, block in blocks if kind == "CERTIFICATE")
-    key = next((block for kind, block in blocks if kind.endswith("PRIVATE KEY")), None)
-    if key is None and not KEY.exists():
-        raise Stop("certificate", f"no key of {given.cert_file} is given", "give --key-file too")
-    pair = Pair(chain, KEY.read_text() if key is None else key, _name(given.cert_file))
-    place = given.key_file or (given.cert_file if key else KEY)
-    with tempfile.TemporaryDirectory(dir=OWN) as folder:
-        both = Path(folder, "pair.pem")
-        write(both, pair.key + pair.certificate, 0o600)
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(both, password="")
-        except (ssl.SSLError, OSError) as error:
-            why = getattr(error, "reason", None) or "not PEM, or with a passphrase"
-            what = f"{given.cert_file} cannot be used with the key in {place} ({why})"
-            raise Stop(
-                "certificate", what, "give the two that were made together, the key without a passphrase"
-            ) from None
+    text = text_of(given.cert_file)
+    of_key = text if given.key_file is None else text_of(given.key_file)
+    key = next(_blocks(of_key, "PRIVATE KEY"), None)
+    place = given.key_file or given.cert_file
+    if key is None and given.key_file is None and KEY.exists():
+        key, place = text_of(str(KEY)), str(KEY)
+    if key is None:
+        raise Stop("certificate", f"there is no key in {place}", "give --key-file with its key")
+    pair = Pair("".join(_blocks(text, "CERTIFICATE")), key, _name(given.cert_file))
+    try:
+        # An empty password, for else OpenSSL asks for that of an encrypted key at the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(given.cert_file, place, password="")
+    except OSError as error:
+        what = f"{given.cert_file} cannot be used with the key in {place}"
+        why = getattr(error, "reason", None) or "not PEM, or with a passphrase"
+        remedy = "give the two that were made together, the key without a passphrase"
+        raise Stop("certificate", f"{what} ({why})", remedy) from None
     if given.home not in (None, pair.home):
         raise Stop("certificate", f"{given.cert_file} is for {pair.home}", f"give that of home {given.home}")
     return pair
@@ -65,18 +62,21 @@ def certificate(given: argparse.Namespace, pair: Pair | None) -> bool:
     """What is given is copied, and a key and a request are made where they are asked for. Gives whether it changed
     what the service reads.
 
+    A home that has a password keeps it until its certificate is there: so the configuration names that one only then.
+
     Raises:
         Stop: it is not for this home, or the configuration says nothing of it.
     """
     if pair is None and not given.make_key:
         return False
-    if CERTIFICATE.name not in CONFIG.read_text():
-        lines = f"`cert_file: {CERTIFICATE}` and `key_credential: broker-key`"
-        raise Stop("certificate", f"{CONFIG} names none", f"write {lines} into its broker, and run this again")
     home = _home()
     if pair is not None:
         if pair.home != home:
             raise Stop("certificate", f"{given.cert_file} is for {pair.home}", f"give that of home {home}")
+        if not _is_named():
+            lines = f"`cert_file: {CERTIFICATE}` and `key_credential: broker-key` in the place of its password"
+            remedy = f"give its broker {lines}, and the port where certificates are asked for; then run this again"
+            raise Stop("certificate", f"{CONFIG} names none", remedy)
         return _copy(pair)
     if CERTIFICATE.exists() and not _ends_soon():
         say("ok", "certificate", "it was left as it was")
@@ -88,22 +88,23 @@ def awaited() -> int:
     """Tells of a request that is not answered yet. Gives the exit status, for without a certificate nobody is heard."""
     if not REQUEST.exists():
         return WELL
-    outcome, sign = (WELL, "?") if CERTIFICATE.exists() else (UNHEARD, "!!")
+    outcome, sign = (UNHEARD, "!!") if _is_named() and not CERTIFICATE.exists() else (WELL, "?")
     what = f"{REQUEST} is to be signed by who runs the broker"
     say(sign, "certificate", f"{what}; then run this again with --cert-file and what comes of it")
     return outcome
 
 
 def _copy(pair: Pair) -> bool:
-    REQUEST.unlink(missing_ok=True)
-    there = [path.read_text() if path.exists() else "" for path in (KEY, CERTIFICATE)]
-    if there == [pair.key, pair.certificate]:
+    there = [path.read_bytes() if path.exists() else b"" for path in (KEY, CERTIFICATE)]
+    changed = there != [pair.key.encode(), pair.certificate.encode()]
+    if changed:
+        write(KEY, pair.key, 0o600)
+        write(CERTIFICATE, pair.certificate)
+        say("ok", "certificate", f"{CERTIFICATE} was written, and its key for root alone")
+    else:
         say("ok", "certificate", "it was left as it was")
-        return False
-    write(KEY, pair.key, 0o600)
-    write(CERTIFICATE, pair.certificate)
-    say("ok", "certificate", f"{CERTIFICATE} was written, and its key for root alone")
-    return True
+    REQUEST.unlink(missing_ok=True)  # last, for it is answered once the certificate is there
+    return changed
 
 
 def _ask_for(home: str) -> bool:
@@ -115,7 +116,11 @@ def _ask_for(home: str) -> bool:
     if made or not REQUEST.exists():
         write(REQUEST, run("openssl", "req", "-new", "-key", str(KEY), "-subj", f"/CN={home}"))
         say("ok", "certificate", f"{REQUEST} was made: the request for a certificate of home {home}")
-    return made
+    return made and _is_named()
+
+
+def _is_named() -> bool:
+    return CERTIFICATE.name in CONFIG.read_text()
 
 
 def _home() -> str:
@@ -130,6 +135,11 @@ def _home() -> str:
             "certificate", "the falld that is installed takes none", "upgrade it first, then give the certificate"
         )
     return told[1]
+
+
+def _blocks(text: str, kind: str) -> Iterator[str]:
+    """Those of a text in PEM form whose kind ends with this."""
+    return (f"{each[0]}\n" for each in BLOCK.finditer(text) if each["kind"].endswith(kind))
 
 
 def _name(file: str) -> str:
