@@ -8,7 +8,7 @@ from datetime import datetime
 
 from falld.config.schema import Config
 from falld.errors import FalldError
-from falld.publish.certificate import fault_of, read_certificate
+from falld.publish.certificate import UntoldEnd, fault_of, read_certificate
 from falld.publish.faults import LinkError
 
 LOOK_S = 3600.0
@@ -50,6 +50,8 @@ def first_fault(config: Config, now: datetime) -> FalldError | None:
             fault = fault_of(read_certificate(broker.cert_file), now, broker.certified_as(config.home.id))
         except LinkError:
             continue
+        except UntoldEnd as untold:
+            return untold
         if fault is not None:
             return fault
     return None

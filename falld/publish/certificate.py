@@ -9,12 +9,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from falld.errors import FalldError
 from falld.publish.faults import LinkError
 
 SOON = timedelta(days=30)
 """Time for whoever signs the next one."""
 OPENSSL_S = 10.0
 ASK = ("openssl", "x509", "-noout", "-enddate", "-subject", "-nameopt", "multiline,utf8,-esc_msb", "-in")
+
+
+class UntoldEnd(FalldError):
+    """Until when a certificate holds cannot be told, though a route may use it."""
 
 
 class Certificate(NamedTuple):
@@ -31,6 +36,7 @@ def read_certificate(path: Path) -> Certificate:
 
     Raises:
         LinkError: it cannot be read, or is none.
+        UntoldEnd: openssl is missing, or its end is no time.
     """
     try:
         path.read_bytes()  # openssl's own words do not tell the remedy
@@ -42,16 +48,18 @@ def read_certificate(path: Path) -> Certificate:
         raise LinkError(str(path), "openssl does not answer", "try again") from None
     except OSError as error:
         if error.filename == ASK[0]:
-            raise LinkError(
-                ASK[0], "is not installed, so nobody knows how long certificates hold", "install it"
-            ) from None
+            what = "is not installed, so nobody knows how long certificates hold"
+            raise UntoldEnd(ASK[0], what, "install it") from None
         what = f"cannot be read ({error.strerror})"
         raise LinkError(str(path), what, "put it there, readable for falld") from None
     end = re.search(r"^notAfter=(.+)$", done.stdout, re.MULTILINE)
     if done.returncode != 0 or end is None:
         raise LinkError(str(path), "it holds no certificate", "give the client certificate in PEM form")
     name = re.search(r"^\s*commonName\s*= (.*)$", done.stdout, re.MULTILINE)
-    until = datetime.fromtimestamp(ssl.cert_time_to_seconds(end[1]), UTC)
+    try:
+        until = datetime.fromtimestamp(ssl.cert_time_to_seconds(end[1]), UTC)
+    except ValueError:
+        raise UntoldEnd(str(path), f"its end is no time ({end[1]})", "have another one signed") from None
     return Certificate(path, name[1] if name is not None else "", until)
 
 

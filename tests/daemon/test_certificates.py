@@ -69,6 +69,15 @@ def test_one_that_cannot_be_read_is_its_routes_to_tell(certified: Config, tmp_pa
     assert first_fault(certified, utc_now()) is None
 
 
+def test_one_of_which_the_end_cannot_be_told_is_a_fault(
+    certified: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    fault = first_fault(certified, utc_now())
+    assert fault is not None
+    assert str(fault).startswith("openssl: is not installed")
+
+
 def test_a_hub_is_told() -> None:
     health = {"boot_id": "b", "outbox": 0, "wearables": [], "routes": [], "open": []}
     wire = to_wire(health | {"certificate_fault": "c.pem: expires; mend it"}, utc_now(), clock_synced=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 from papers import Papers
 
-from falld.publish.certificate import Certificate, fault_of, read_certificate
+from falld.publish.certificate import Certificate, UntoldEnd, fault_of, read_certificate
 from falld.publish.faults import LinkError
 
 END = datetime(2027, 3, 1, 12, tzinfo=UTC)
@@ -57,7 +59,15 @@ def test_what_is_none_is_told(papers: Papers, monkeypatch: pytest.MonkeyPatch) -
             read_certificate(path)
         assert (error.value.where, told in error.value.what) == (str(path), True)
     monkeypatch.setenv("PATH", str(papers.folder))
-    with pytest.raises(LinkError, match="openssl: is not installed"):
+    with pytest.raises(UntoldEnd, match="openssl: is not installed"):
+        read_certificate(papers.path("ca"))
+
+
+def test_an_end_that_is_no_time_is_told(papers: Papers) -> None:
+    der = ssl.PEM_cert_to_DER_cert(papers.path("ca").read_text())
+    _, end = re.findall(rb"\d{12}Z", der)
+    papers.path("ca").write_text(ssl.DER_cert_to_PEM_cert(der.replace(end, b"999999999999Z")))
+    with pytest.raises(UntoldEnd, match="its end is no time"):
         read_certificate(papers.path("ca"))
 
 
