@@ -227,15 +227,18 @@ async def test_what_falls_silent_is_raised_by_the_hub(bench: Bench, kind: str) -
         assert entry.standing.raised_by == "hub"
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_what_is_settled_in_time_is_not_raised_by_the_hub(bench: Bench) -> None:
+async def test_what_is_settled_in_time_is_not_raised_by_the_hub(bench: Bench, mosquitto: Mosquitto) -> None:
     ids = [uuid7() for _ in range(4)]
+    offset = 0.0
+    bench.hub = bench.another(mosquitto.port, now=lambda: asyncio.get_running_loop().time() + offset)
     async with bench.connected():
         for alert_id, state in zip(ids, ("raised", "cancelled", "recovered", None), strict=True):
-            await bench.send(an_alert(1, alert_id=alert_id, raise_after_s=2.0))
+            await bench.send(an_alert(1, alert_id=alert_id, raise_after_s=120.0))
             if state is not None:
                 await bench.send(an_alert(2, state, alert_id=alert_id))
         await until(lambda: len(bench.acks) == 7)
+        offset = 200.0
+        bench.hub._waits_changed.set()
         await until(lambda: [e.raised_by for e in bench.shown if isinstance(e, AlertChange)].count("hub"))
         entries = await bench.call(bench.store.entries)
     assert [entry.standing.raised_by for entry in entries] == ["home", None, None, "hub"]
