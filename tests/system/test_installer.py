@@ -146,6 +146,23 @@ def test_a_package_is_looked_at_before_it_is_used(deb: Callable[[str], str]) -> 
         package.fetch(deb("other"), None)
 
 
+def test_what_power_has_cut_off_is_configured_before_apt_is_asked(
+    deb: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With stand-ins for dpkg and apt; tests/nspawn has the real ones."""
+    given = package.fetch(deb("falld"), None)
+    programs, log = tmp_path / "bin", tmp_path / "log"
+    programs.mkdir()
+    for name in ("dpkg", "dpkg-query", "apt-get"):
+        (programs / name).write_text(f'#!/bin/sh\necho "{name} $*" >> {log}\n')
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    package.apt(given)
+    first, *_, last = log.read_text().splitlines()
+    assert first == "dpkg --configure -a"
+    assert (last.split()[0], last.split()[-1]) == ("apt-get", str(given.path))
+
+
 def commit(box: Outbox, alert_id: str, seq: int, *open_alerts: str, kind: str = "fall") -> None:
     draft = Draft(
         alert_id=alert_id, seq=seq, wearer="anna", sources=("watch",), kind=kind, state="raised", raise_after_s=None,

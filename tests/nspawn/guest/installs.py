@@ -125,6 +125,17 @@ def upgrades_with_an_outbox_that_is_not_empty() -> None:
         install(newer, expected=0)
 
 
+def an_installation_that_was_cut_off_is_taken_up() -> None:
+    with package("+cut") as newer:
+        with subprocess.Popen(["dpkg", "--install", newer], stdout=subprocess.DEVNULL) as installing:
+            until(lambda: "half-installed" in run("dpkg-query", "-W", "-f=${Status}", "falld"))
+            installing.kill()
+        assert run("dpkg-query", "-W", "-f=${db:Status-Status}", "falld") != "installed"
+        assert "ok  test alarm" in install(newer, expected=0)
+    assert version().endswith("+cut")
+    assert (run("dpkg", "--verify", "falld"), show("falld", "ActiveState")) == ("", "active")
+
+
 def takes_an_upgrade_back_that_does_not_reach_the_hub() -> None:
     """It has brought the outbox to another schema, and had calls for help meanwhile."""
     text = CONFIG.read_text()
@@ -187,6 +198,7 @@ TRIALS = (
     one_command_ends_with_a_test_alarm_that_a_hub_has,
     again_it_changes_nothing,
     upgrades_with_an_outbox_that_is_not_empty,
+    an_installation_that_was_cut_off_is_taken_up,
     takes_an_upgrade_back_that_does_not_reach_the_hub,
     takes_an_upgrade_back_that_does_not_start,
     leaves_what_runs_where_something_is_wrong,

@@ -83,6 +83,7 @@ def installed() -> str:
 
 def apt(package: Package) -> None:
     """With what it recommends, where that can be had. Raises `Failed`."""
+    told("dpkg", "--configure", "-a")  # where power went away in an installation apt wants this first
     if not told("dpkg-query", "-W", "-f=${db:Status-Status}", "bluez").startswith("installed"):
         told(*APT, "update")
     run(*APT, "install", "--reinstall", "--allow-downgrades", str(package.path))
