@@ -169,6 +169,15 @@ def test_one_that_ends_soon_is_asked_for_again_with_the_same_key(
     assert (home / "broker-key.pem").read_text() == key
 
 
+def test_one_that_has_ended_lets_nobody_be_heard(papers: Papers, home: Path) -> None:
+    done("--make-key")
+    sign(papers, home / "broker.csr", papers.path("signed"), days=-1)
+    done("--cert-file", papers.path("signed"))
+    assert certificate.awaited() == 0  # nothing is asked for
+    done("--make-key")
+    assert certificate.awaited() == 1
+
+
 def test_falld_says_which_home_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "falld"
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")

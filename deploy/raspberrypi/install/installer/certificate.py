@@ -78,7 +78,7 @@ def certificate(given: argparse.Namespace, pair: Pair | None) -> bool:
             remedy = f"give its broker {lines}, and the port where certificates are asked for; then run this again"
             raise Stop("certificate", f"{CONFIG} names none", remedy)
         return _copy(pair)
-    if CERTIFICATE.exists() and not _ends_soon():
+    if _holds(RENEW_S):
         say("ok", "certificate", "it was left as it was")
         return False
     return _ask_for(home)
@@ -88,7 +88,7 @@ def awaited() -> int:
     """Tells of a request that is not answered yet. Gives the exit status, for without a certificate nobody is heard."""
     if not REQUEST.exists():
         return WELL
-    outcome, sign = (UNHEARD, "!!") if _is_named() and not CERTIFICATE.exists() else (WELL, "?")
+    outcome, sign = (UNHEARD, "!!") if _is_named() and not _holds(0) else (WELL, "?")
     what = f"{REQUEST} is to be signed by who runs the broker"
     say(sign, "certificate", f"{what}; then run this again with --cert-file and what comes of it")
     return outcome
@@ -158,9 +158,10 @@ def _name(file: str) -> str:
     return names[0]
 
 
-def _ends_soon() -> bool:
+def _holds(for_s: int) -> bool:
+    """Whether there is one that has not ended by then."""
     try:
-        run("openssl", "x509", "-noout", "-checkend", str(RENEW_S), "-in", str(CERTIFICATE))
+        run("openssl", "x509", "-noout", "-checkend", str(for_s), "-in", str(CERTIFICATE))
     except Failed:
-        return True
-    return False
+        return False
+    return True
