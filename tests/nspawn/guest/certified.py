@@ -139,6 +139,28 @@ def a_key_that_is_gone_keeps_nobody_from_starting() -> None:
     until(lambda: "holds no private key" in show("falld", "StatusText"))
 
 
+def a_home_with_a_password_keeps_it_until_its_certificate_is_there() -> None:
+    run("dpkg", "--purge", "falld")
+    passwords, secret = Path("/etc/mosquitto/falld.passwords"), AUTHORITY / "h5.password"
+    run("mosquitto_passwd", "-b", str(passwords), "h5", "secret of h5")
+    run("chgrp", "mosquitto", str(passwords))
+    passwords.chmod(0o640)
+    run("systemctl", "kill", "--signal=HUP", "mosquitto")
+    secret.write_text("secret of h5\n")
+    by_password = ("--host", "127.0.0.1", "--ca-file", of_authority("ca"), "--password-file", str(secret))
+    install(PACKAGE, "--home", "h5", *by_password, *WORN, expected=0)
+    pid = show("falld", "MainPID")
+    assert f"?   certificate    {REQUEST} is to be signed" in install(PACKAGE, "--make-key", expected=0)
+    assert show("falld", "MainPID") == pid
+    sign(str(REQUEST), "h5")
+    said = install(PACKAGE, "--cert-file", of_authority("h5"), expected=2)
+    cert_file, key_credential = re.findall(r"`(\w+: \S+)`", said)
+    lines = "\n      ".join(("port: 8884", cert_file, key_credential))
+    CONFIG.write_text(CONFIG.read_text().replace('password_credential: "broker"', lines))
+    assert "ok  test alarm" in install(PACKAGE, "--cert-file", of_authority("h5"), expected=0)
+    assert not REQUEST.exists()
+
+
 TRIALS = (
     a_broker_lets_in_who_has_a_certificate,
     a_certificate_that_is_given,
@@ -146,6 +168,7 @@ TRIALS = (
     a_key_that_is_made_here_and_never_leaves,
     one_that_ends_soon_is_told_and_renewed,
     a_key_that_is_gone_keeps_nobody_from_starting,
+    a_home_with_a_password_keeps_it_until_its_certificate_is_there,
 )
 
 
