@@ -46,6 +46,8 @@ class Life:
     def look(self, t: float, pid: int) -> Look:
         """At its process."""
         told = status(pid)
+        if "RssAnon" not in told:
+            raise ProcessLookupError(f"process {pid} has ended and nobody has asked for its status yet")
         written, used = self._used(pid)
         look = Look(
             t,

@@ -59,6 +59,8 @@ MOVESENSE = Make(52.0, 1e3, 32, "first")
 BLUEST = Make(50.0, 125.0, 16)
 COUNTER_8 = Make(50.0, 50.0, 8, "first")
 COUNTER_16 = Make(100.0, 100.0, 16)
+OFF = 0.02
+"""An accelerometer's own rate is so far from what its maker names."""
 TICKING = [POLAR, DOT, MOVESENSE, BLUEST, COUNTER_8, COUNTER_16, Make(60.0, 1e6, 21)]
 CLOCKLESS = [Make(50.0), Make(100.0)]
 
@@ -143,7 +145,7 @@ def streams(draw: st.DrawFn, makes: list[Make], sizes: list[int], seconds: float
         rng,
         make,
         frames,
-        off=draw(st.sampled_from([0.0, -0.02, 0.02])),
+        off=draw(st.sampled_from([0.0, -OFF, OFF])),
         ppm=draw(st.floats(-200.0, 200.0)),
         held=draw(st.floats(0.0, 2.0)),
         least=draw(st.floats(0.0, 0.02)),
@@ -186,7 +188,7 @@ def test_steps_are_as_regular_as_the_sensor(stream_and_kept: tuple[Stream, Indic
     t, samples = play(made.make.live(), made, kept)
     coarse = 0.5 if made.make is BLUEST else 0.0
     uneven = np.abs(np.diff(t) * made.rate_hz - np.diff(samples))
-    assert uneven[np.diff(samples) == 1].max() < SLEW + MAX_SKEW + 0.02 + coarse
+    assert uneven[np.diff(samples) == 1].max() < (1 + SLEW) * (1 + MAX_SKEW) * (1 + OFF) - 1 + 1e-6 + coarse
     settled = made.device[samples[1:]] > SETTLED_S
     assert uneven[settled].max() < SLEW + 0.01 + coarse
     assert uneven[settled].mean() < 0.01 + coarse / 10

@@ -56,7 +56,7 @@ def plot(report: Report, folder: Path) -> list[Path]:
         figure, axes = pyplot.subplots(figsize=(7, 5))
         draw(axes)
         axes.grid(alpha=0.3)
-        axes.legend()
+        axes.legend(loc="lower right")  # to look for the best place can take so long that it is warned of
         path = folder / f"{name}.svg"
         try:
             folder.mkdir(parents=True, exist_ok=True)
