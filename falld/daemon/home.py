@@ -14,7 +14,7 @@ from falld.alert.clipbox import ClipError
 from falld.alert.clock import boot_id, boottime, clock_synced, utc_now
 from falld.config.changes import Change, change
 from falld.config.schema import Config
-from falld.daemon import parts
+from falld.daemon import heap, parts
 from falld.daemon.certificates import Certificates
 from falld.daemon.clips import Clips
 from falld.daemon.control import Answers, UnknownWearer, Word, answering
@@ -168,7 +168,7 @@ class Home:
             await open_parts.enter_async_context(answering(folder, answers))
             helpers = (
                 self._keeper.watch_deadlines, self._escalation.run, self._drills.run, self._inbox.run,
-                self._certificates.run,
+                self._certificates.run, heap.keep_small,
             )  # fmt: skip
             health = partial(keep_telling, self.health, self._news, self._routes.set_health)
             told = partial(keep_told, self._manager, self._status)

@@ -36,3 +36,33 @@ def test_a_daemon_holds_less_and_judges_the_same() -> None:
     assert after == before
     assert left[0] <= there[0]
     assert left[1] < there[1] - 5000, "kB of code that only the start ran"
+
+
+LATER = """
+import asyncio
+from pathlib import Path
+from falld.daemon import heap
+
+def resident():
+    told = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    return int(told["RssAnon"].split()[0])
+
+async def gives_back():
+    task = asyncio.create_task(heap.keep_small())
+    async with asyncio.timeout(60):
+        while resident() > there - 50_000:
+            await asyncio.sleep(0.01)
+    assert not task.done()
+    task.cancel()
+
+heap.share()
+heap.EVERY_S = 0.01
+held = [bytes(5000) for _ in range(20_000)]
+del held[:-1]  # the last one is above all that is free
+there = resident()
+asyncio.run(gives_back())
+"""
+
+
+def test_what_lies_free_between_what_is_used_is_given_back() -> None:
+    subprocess.run([sys.executable, "-c", LATER], check=True)
