@@ -14,6 +14,7 @@ _ARENA_MAX = -8
 _DONT_NEED = 4
 """`MADV_DONTNEED` of Linux."""
 EVERY_S = 600.0
+"""As often as what was learnt is kept: a soak of four streams grew by 0.3 MB in ten minutes."""
 _CODE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r-xp .*/onnxruntime/.*")
 """A line of /proc/self/maps; what may be executed and not written is as it is in the file."""
 
@@ -35,7 +36,7 @@ def trim() -> None:
 
 
 async def keep_small() -> None:
-    """Give back what is free now and then, until cancelled: after hours of stream 4 MB lie between what is used."""
+    """Give back what is free now and then, until cancelled: after hours 2 to 4 MB lie between what is used."""
     while True:
         await asyncio.sleep(EVERY_S)
         await asyncio.to_thread(_give_back)

@@ -90,7 +90,7 @@ class Home:
         self._clip_disk = Worker("clips")
         self._clip_fault: ClipError | None = None
         self._clips: Clips | None = None
-        self._certificates = Certificates(lambda: self.config, self._told_of_certificate, utc_now)
+        self._certificates = Certificates(lambda: self.config, self._tell_fault, utc_now)
         self._listeners = Listeners()
         self._worn: Worn
         self._memory: Memory | None = None
@@ -208,7 +208,7 @@ class Home:
         """What of the file does not run."""
         self._config_fault = fault
         if fault is not None:
-            self._tell("fault", str(fault), fault=str(fault))
+            self._tell_fault(fault)
         self._news.set()
 
     async def health(self) -> dict[str, Any]:
@@ -247,7 +247,7 @@ class Home:
         text = words(fault) or f"the home's own, for alert {due.alert_id}: {due.why}"
         self._tell("alarm", text, fault=words(fault), alert_id=due.alert_id, stage=due.stage)
 
-    def _told_of_certificate(self, fault: FalldError) -> None:
+    def _tell_fault(self, fault: FalldError) -> None:
         self._tell("fault", str(fault), fault=str(fault))
 
     def _tell(self, kind: Kind, text: str, **data: Any) -> None:
