@@ -20,7 +20,7 @@ from falld.detect.features import NAMES
 from falld.learn.calibrate import Calibration
 from falld.learn.network import Network
 from falld.learn.reference import seal
-from falld.learn.train import NETWORK_SHARE, OF_FOREST, OF_NETWORK, Model
+from falld.learn.train import AT_TRUNK, NETWORK_SHARE, OF_FOREST, OF_NETWORK, PLAIN_SHARE, Model
 
 _OPSET = {"": 17, "ai.onnx.ml": 3}
 """Old enough for every onnxruntime that still has wheels for a Pi."""
@@ -54,11 +54,15 @@ def export(model: Model, calibration: Calibration) -> onnx.ModelProto:
     forest = graph.mean([_forest(graph, graph.columns(OF_FOREST), each) for each in model.forests])
     network = graph.mean([_network(graph, graph.columns(OF_NETWORK), each) for each in model.networks])
     parts = [
-        graph.add("Mul", logit, graph.constant(np.float32(share * calibration.scale)))
+        graph.add("Mul", logit, graph.constant(np.float32(share)))
         for logit, share in ((forest, 1 - NETWORK_SHARE), (network, NETWORK_SHARE))
     ]
-    logit = graph.add("Add", graph.add("Add", *parts), graph.constant(np.float32(calibration.shift)))
-    fall = graph.add("Sigmoid", logit)
+    logit = graph.add("Add", *parts)
+    further = graph.add("Sub", _forest(graph, graph.columns(OF_FOREST), model.plain), logit)
+    share = graph.add("Mul", graph.columns(AT_TRUNK), graph.constant(np.float32(PLAIN_SHARE)))
+    logit = graph.add("Add", logit, graph.add("Mul", share, further))
+    scaled = graph.add("Mul", logit, graph.constant(np.float32(calibration.scale)))
+    fall = graph.add("Sigmoid", graph.add("Add", scaled, graph.constant(np.float32(calibration.shift))))
     graph.add("Concat", graph.add("Sub", graph.constant(np.float32(1)), fall), fall, out="probabilities", axis=1)
     features = helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, len(NAMES)])
     probabilities = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2])
@@ -102,13 +106,18 @@ def _forest(graph: _Graph, features: str, forest: HistGradientBoostingClassifier
         converted = to_onnx(forest, initial_types=types, options={"zipmap": False}, target_opset=_OPSET)
     (classifier,) = converted.graph.node
     said = {each.name: helper.get_attribute_value(each) for each in classifier.attribute}
-    kept = {name: value for name, value in said.items() if name.startswith("nodes_") or name == "base_values"}
+    kept = {name: value for name, value in said.items() if name == "base_values" or _needed(name)}
     leaves = {f"target_{part}": said[f"class_{part}"] for part in ("ids", "nodeids", "treeids", "weights")}
     name = f"forest{len(graph.nodes)}"
     node = helper.make_node("TreeEnsembleRegressor", [features], [name], name, domain="ai.onnx.ml", n_targets=1)
     node.attribute.extend(helper.make_attribute(key, value) for key, value in (kept | leaves).items())
     graph.nodes.append(node)
     return name
+
+
+def _needed(attribute: str) -> bool:
+    """Of a node: not how often it was hit, nor where to go without a value, which no feature is. That is a fifth."""
+    return attribute.startswith("nodes_") and attribute not in ("nodes_hitrates", "nodes_missing_value_tracks_true")
 
 
 def _network(graph: _Graph, features: str, network: Network) -> str:

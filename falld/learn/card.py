@@ -17,7 +17,7 @@ from falld.learn.calibrate import Calibration, cross_fitted, error
 from falld.learn.extract import Table
 from falld.learn.groups import group
 from falld.learn.score import Score, heard, score
-from falld.learn.train import COPIES, FORESTS, NETWORKS
+from falld.learn.train import COPIES, FORESTS, NETWORKS, PLAIN_SHARE
 from falld.learn.validate import (
     HEARD_LAB_ALARMS_PER_HOUR,
     LAB_ALARMS_PER_HOUR,
@@ -67,7 +67,8 @@ def card(
         "gate": f"|a| of at least {GATE_G} g, the largest within {APART / GRID_HZ:g} s on both sides",
         "model": (
             f"half {FORESTS} histogram gradient boostings on numbers for phases of the impact, half {NETWORKS} small "
-            "networks on its course, added up in logits (scikit-learn, exported to ONNX)"
+            f"networks on its course; at the trunk {PLAIN_SHARE:.2f} of a boosting that saw no copies, and the rest of "
+            "these; added up in logits (scikit-learn, exported to ONNX)"
         ),
         "has_also_seen": f"{COPIES} copies of each impact, by chance in other ways: {', '.join(WAYS)}",
         "calibration": _calibration(table, calibration, people),

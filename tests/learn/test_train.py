@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,15 @@ def model(examples: Examples) -> Model:
 def test_the_model_tells_falls_from_the_rest(examples: Examples, model: Model) -> None:
     label, found = examples.table.label, model.probability(examples.own)
     assert found[label == 1].min() > 0.5 > found[label == 0].max()
+
+
+def test_the_forest_without_copies_counts_at_the_trunk_alone(examples: Examples, model: Model) -> None:
+    other = replace(model, plain=model.forests[0])
+    changed = other.probability(examples.own) != model.probability(examples.own)
+    trunk = examples.group == "trunk"
+    assert changed[trunk].any()
+    assert (~trunk).any()
+    assert not changed[~trunk].any()
 
 
 def test_the_file_says_what_the_model_says(examples: Examples, model: Model) -> None:
