@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +20,6 @@ LAB_ALARMS_PER_HOUR = 2.0
 LIFE_ALARMS_PER_DAY = 1.0
 """Most false alarms over ordinary life. There are days of it and not months, so what is asked is that more than this is
 not shown: the lower end of the 95 % interval."""
-HEARD_LAB_ALARMS_PER_HOUR = 3.0
-"""The same of what a responder hears in the end, doubtful ones included; scripted trials end before anybody walks."""
 ORDINARY_LIFE = ("geneactiv_sleeppy", "stress_predict", "chest_casale")
 """Long recordings that follow no script of movements."""
 Thresholds = dict[str, float]
@@ -97,7 +94,10 @@ def folds(table: Table) -> npt.NDArray[np.int64]:
 def choose(
     table: Table, scores: npt.NDArray[np.float64], chosen: npt.NDArray[np.bool_]
 ) -> tuple[Thresholds, Thresholds]:
-    """The lowest thresholds, and doubts, that keep the false alarms of the chosen trials within the limits.
+    """The lowest thresholds that keep the false alarms of the chosen trials within the limits, and the lowest doubts.
+
+    With these a responder hears no more false alarms in the end than are told at once: who sits still after a blow does
+    not walk either, so that doubts with room of their own fill it with ordinary life.
 
     Args:
         table: the candidates.
@@ -112,34 +112,44 @@ def choose(
     doubts: Thresholds = {}
     for name in ("wrist", "trunk"):
         lab, long = chosen & (groups == name) & ~life, chosen & (groups == name) & life
-        strict = partial(score, table, scores)
-        sure = _lowest(len(scores), strict, lab, LAB_ALARMS_PER_HOUR, long, LIFE_ALARMS_PER_DAY / 24)
-        final = partial(heard, table, scores, np.full(len(scores), sure))
-        doubt = _lowest(len(scores), final, lab, HEARD_LAB_ALARMS_PER_HOUR, long, LIFE_ALARMS_PER_DAY / 24)
-        thresholds[name], doubts[name] = sure, min(doubt, sure)
+        thresholds[name], doubts[name] = _choose(table, scores, lab, long)
     for found in (thresholds, doubts):
         found["other"] = max(found.values())
     return thresholds, doubts
+
+
+def _choose(
+    table: Table, scores: npt.NDArray[np.float64], lab: npt.NDArray[np.bool_], life: npt.NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Threshold and doubt of one group of placements."""
+
+    def told(limit: float, trials: npt.NDArray[np.bool_]) -> Score:
+        return score(table, scores, np.full(len(scores), limit), trials)
+
+    def in_the_end(doubt: float, trials: npt.NDArray[np.bool_]) -> Score:
+        return heard(table, scores, np.full(len(scores), threshold), np.full(len(scores), doubt), trials)
+
+    threshold = _lowest(
+        lambda limit: (
+            _within(told(limit, lab), LAB_ALARMS_PER_HOUR)
+            and _not_shown_above(told(limit, life), LIFE_ALARMS_PER_DAY / 24)
+        )
+    )
+    most = [(trials, told(threshold, trials).alarms) for trials in (lab, life)]
+    doubt = _lowest(lambda limit: all(in_the_end(limit, trials).alarms <= alarms for trials, alarms in most))
+    return threshold, min(doubt, threshold)
 
 
 _GRID = 1 / (1 + np.exp(-np.arange(-4.0, 9.0, 0.1)))
 """Thresholds that are tried, evenly in logits."""
 
 
-def _lowest(
-    n: int,
-    rule: Callable[[npt.NDArray[np.float64], npt.NDArray[np.bool_]], Score],
-    lab: npt.NDArray[np.bool_],
-    per_lab_hour: float,
-    life: npt.NDArray[np.bool_],
-    per_life_hour: float,
-) -> float:
-    """The lowest threshold that keeps both limits; so do all above it, but for the refractory time."""
+def _lowest(allowed: Callable[[float], bool]) -> float:
+    """The lowest threshold that is allowed; so are all above it, but for the refractory time."""
     low, high = 0, len(_GRID) - 1
     while low < high:
         middle = (low + high) // 2
-        limit = np.full(n, _GRID[middle])
-        if _within(rule(limit, lab), per_lab_hour) and _not_shown_above(rule(limit, life), per_life_hour):
+        if allowed(float(_GRID[middle])):
             high = middle
         else:
             low = middle + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from falld.learn.extract import Table, Trial
 from falld.learn.intervals import poisson, wilson
 from falld.learn.score import Score, heard, score
 from falld.learn.truth import Truth, teaches, truth
+from falld.learn.validate import choose
 from falld.samples.block import Block
 from falld.samples.recording import FallSpan, Meta
 
@@ -79,6 +81,29 @@ def test_who_walks_again_is_not_heard_of_and_who_is_doubted_is_heard_only_if_not
     assert heard(of, probability, sure, doubt, every).alarms == 2, "the first, and the third; the others walk"
     assert heard(replace(of, walk_t=walk_t + 5), probability, sure, doubt, every).alarms == 3, "too late"
     assert heard(of, probability, sure, np.full(4, 0.5), every).alarms == 1
+
+
+LOGITS = np.array([4.05, 3.05, 2.05, 1.05, 0.05])
+"""Of five candidates of a trial without a fall: in 0.1 h one alarm is allowed."""
+
+
+@pytest.mark.parametrize(
+    ("walks", "lowest"),
+    [([False] * 5, 3.1), ([True, False, False, False, False], 2.1), ([True, True, True, False, False], 0.1)],
+)
+def test_doubts_fill_what_was_taken_back_and_no_more(walks: list[bool], lowest: float) -> None:
+    of = table((None, [10.0, 30.0, 50.0, 70.0, 90.0]))
+    of = replace(of, walk_t=np.where(walks, of.t + 5, np.inf))
+    probability = 1 / (1 + np.exp(-LOGITS))
+    thresholds, doubts = choose(of, probability, np.ones(1, bool))
+    every = np.ones(1, bool)
+
+    def limit(of_group: dict[str, float]) -> npt.NDArray[np.float64]:
+        return np.full(5, of_group["trunk"])
+
+    assert score(of, probability, limit(thresholds), every).alarms == 1
+    assert heard(of, probability, limit(thresholds), limit(doubts), every).alarms <= 1
+    assert np.log(doubts["trunk"] / (1 - doubts["trunk"])) == pytest.approx(lowest, abs=1e-3)
 
 
 def ramp(peak_at: float) -> Block:
