@@ -7,8 +7,9 @@ import re
 import shutil
 from pathlib import Path
 
+import trials
 import yaml
-from installs import CONFIG, SET, at_hub, install, package, start_hub, version
+from installs import CONFIG, SET, at_hub, call_for, install, package, start_hub, version
 from trials import PACKAGE, journal, main, run, show, until
 
 KEY, CERTIFICATE, REQUEST = (Path("/etc/falld", name) for name in ("broker-key.pem", "broker-cert.pem", "broker.csr"))
@@ -25,6 +26,10 @@ key-file = "h7.key"
 wearable = "Polar Sense 0A1B2C3D"
 placement = "upper_arm"
 """
+HUB = (
+    "FALLD_HUB=--name hub1 --broker mqtts://127.0.0.1:8884 --ca-file /etc/falld/ca.pem "
+    "--cert-file /etc/falld/hub1.pem --key-file /run/credentials/falld-hub.service/hub-key\n"
+)
 CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
@@ -65,6 +70,10 @@ def a_broker_lets_in_who_has_a_certificate() -> None:
     ):
         run("install", "-m", "640", "-g", "mosquitto", str(source), str(target))
     run("systemctl", "start", "mosquitto")
+    start_certified_hub()
+
+
+def start_certified_hub() -> None:
     certificate = ("--cert-file", of_authority("hub1"), "--key-file", of_authority("hub1", "key"))
     start_hub("--broker", "mqtts://127.0.0.1:8884", "--ca-file", of_authority("ca"), *certificate)
 
@@ -88,6 +97,23 @@ def a_certificate_that_is_given() -> None:
     assert "nothing was changed" in install(PACKAGE, *again, expected=0)
     after = [path.stat().st_ino for path in (*SET, KEY, CERTIFICATE) if path.exists()], show("falld", "MainPID")
     assert after == before
+
+
+def a_hub_as_a_service_has_one_too() -> None:
+    """Its key is root's alone: systemd hands it over."""
+    run("systemctl", "stop", "elsewhere")
+    run("install", "-m", "600", of_authority("hub1", "key"), "/etc/falld/hub-key.pem")
+    for name in ("hub1", "ca"):
+        run("install", "-m", "644", of_authority(name), f"/etc/falld/{name}.pem")
+    Path("/etc/falld/hub.env").write_text(HUB)
+    run("systemctl", "start", "falld-hub")
+    until(lambda: show("falld-hub", "ActiveState") == "active")
+    alert_id = call_for("w1")
+    until(lambda: trials.at_hub(alert_id))
+    run("systemctl", "stop", "falld-hub")
+    for name in ("hub-key.pem", "hub1.pem", "ca.pem", "hub.env"):
+        Path("/etc/falld", name).unlink()
+    start_certified_hub()
 
 
 def an_upgrade_and_a_removal_keep_it_and_a_purge_does_not() -> None:
@@ -164,6 +190,7 @@ def a_home_with_a_password_keeps_it_until_its_certificate_is_there() -> None:
 TRIALS = (
     a_broker_lets_in_who_has_a_certificate,
     a_certificate_that_is_given,
+    a_hub_as_a_service_has_one_too,
     an_upgrade_and_a_removal_keep_it_and_a_purge_does_not,
     a_key_that_is_made_here_and_never_leaves,
     one_that_ends_soon_is_told_and_renewed,
