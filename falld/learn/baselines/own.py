@@ -47,6 +47,10 @@ class Falld:
     def alarms(self, table: Table, score: Floats, tune: Mask) -> tuple[Mask, Mask]:
         thresholds, doubts = choose(table, score, tune)
         told = score >= limits(table, thresholds)
-        sure = told & (table.walk_t > table.t + RECOVERED_S)
+        sure = told & ~self.taken_back(table)
         confirmed = ~told & (score >= limits(table, doubts)) & np.isinf(table.walk_t)
         return told, sure | confirmed
+
+    def taken_back(self, table: Table) -> Mask:
+        back: Mask = table.walk_t <= table.t + RECOVERED_S
+        return back

@@ -40,3 +40,7 @@ class FollowsUp(Protocol):
             tune: (n,) trials to choose thresholds on.
         """
         ...
+
+    def taken_back(self, table: Table) -> Mask:
+        """Which candidates, (c,), would be taken back before a responder hears of them, were they told."""
+        ...

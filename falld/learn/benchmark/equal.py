@@ -53,9 +53,19 @@ class Sweep:
         facts: of the trials.
         falls: (n,) the falls that are judged.
         lab: (n,) the trials whose hours the rate is of.
+        alarms: (n,) the trials whose false alarms count; None: those of the falls too.
     """
 
-    def __init__(self, events: Events, score: Floats, facts: Facts, falls: Mask, lab: Mask) -> None:
+    def __init__(
+        self,
+        events: Events,
+        score: Floats,
+        facts: Facts,
+        falls: Mask,
+        lab: Mask,
+        *,
+        alarms: Mask | None = None,
+    ) -> None:
         chosen = falls | lab
         rows = chosen[events.trial] & np.isfinite(score)
         found = curve(events, score, chosen, fine(score[rows], events.hit[rows]))
@@ -69,7 +79,8 @@ class Sweep:
             return sums
 
         self._hits = by_person(found.hit.T[chosen].astype(np.float64))
-        self._alarms = by_person(found.alarms.T[chosen].astype(np.float64))
+        counted = found.alarms.T if alarms is None else found.alarms.T * alarms[:, None]
+        self._alarms = by_person(counted[chosen].astype(np.float64))
         self._falls = by_person(falls[chosen].astype(np.float64))
         self._hours = by_person(facts.hours[chosen])
 

@@ -51,6 +51,8 @@ class Gathered:
     """Of a method that learns, what is common to all folds."""
     alarms: Callable[[Floats, Mask], tuple[Mask, Mask]] | None = None
     """Of one that chooses its own thresholds: by scores and tuned trials, what it tells and what a responder hears."""
+    back: Mask | None = None
+    """(c,) which candidates such a one takes back before a responder hears of them."""
     key: str = ""
     """A digest of all that the candidates were made of, if results are kept."""
 
@@ -105,8 +107,10 @@ def scouted(method: Scouted, table: Table, key: str) -> Gathered:
     unknown = np.zeros(len(table.trial))
     hit, delay = _about(table.trials, table.trial, table.impact_t, table.t, LATE_S)
     candidates = Events(table.trial, table.impact_t, table.t, unknown, hit, delay, table.label)
-    alarms = partial(method.alarms, table) if isinstance(method, FollowsUp) else None
-    return Gathered(method, candidates, study=partial(method.study, table), alarms=alarms, key=key)
+    gathered = Gathered(method, candidates, study=partial(method.study, table), key=key)
+    if isinstance(method, FollowsUp):
+        gathered.alarms, gathered.back = partial(method.alarms, table), method.taken_back(table)
+    return gathered
 
 
 def responder_hears(said: Sequence[Said]) -> Found:

@@ -96,12 +96,17 @@ class Judge:
         """What of its own alarms reaches a responder."""
         if self.gathered.heard is not None:
             return self._all(self.gathered.heard)
-        events = self.gathered.candidates
         if self.gathered.alarms is not None:
             return self._judged(self._alarms()[1], []).counts
+        events = self.until_responder()
+        return count(events, self._alarms()[0] & self.tested[events.trial], self.n)
+
+    def until_responder(self) -> Events:
+        """The candidates, each a hit where a responder who hears of it comes in time."""
+        events = self.gathered.candidates
         impact = self._facts.impact[events.trial]
         late = (events.impact_t >= impact - EARLY_S) & (events.t <= impact + RESPONDER_LATE_S)
-        return count(replace(events, hit=late), self._alarms()[0] & self.tested[events.trial], self.n)
+        return replace(events, hit=late)
 
     def _all(self, events: Events) -> Counts:
         return count(events, self.tested[events.trial], self.n)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from falld.learn.benchmark.cells import Section
 from falld.learn.benchmark.counts import Facts
+from falld.learn.benchmark.daily import one_a_day
 from falld.learn.benchmark.groups import by_activity, by_group
 from falld.learn.benchmark.harvest import Harvest
 from falld.learn.benchmark.judge import Judge, Judged
@@ -58,6 +59,7 @@ class Tables:
                 judges,
                 facts.lab,
             ),
+            one_a_day(facts, judges, parts),
             *(
                 replace(section, key=f"{section.key}_by_dataset", title=f"{section.title}, {_LEFT_OUT}")
                 for section in by_group(self.found, facts, judged, facts.lab, f"{note}At {COMPARED:g} an hour. {RULE}")
