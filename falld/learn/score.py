@@ -75,9 +75,15 @@ def heard(
     Args:
         doubt: (c,) the probability from which a candidate is followed up.
     """
-    sure = (probability >= threshold) & (table.walk_t > table.t + RECOVERED_S)
+    sure = (probability >= threshold) & ~taken_back(table)
     confirmed = (probability < threshold) & (probability >= doubt) & np.isinf(table.walk_t)
     return _count(table, np.flatnonzero(sure | confirmed), chosen)
+
+
+def taken_back(table: Table) -> npt.NDArray[np.bool_]:
+    """Which candidates, (c,), would make no sound if they were told: their wearer is soon up and walking."""
+    back: npt.NDArray[np.bool_] = table.walk_t <= table.t + RECOVERED_S
+    return back
 
 
 def outcomes(table: Table, events: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:

@@ -23,7 +23,7 @@ from falld.learn.groups import group
 from falld.learn.intervals import percent
 from falld.learn.robust import altered, judged
 from falld.learn.scenes import AFTER_S, SCENES, Lives
-from falld.learn.score import RECOVERED_S, heard, score
+from falld.learn.score import heard, score, taken_back
 from falld.learn.train import Examples
 from falld.learn.validate import by_placement
 from falld.resources import shipped_bundle
@@ -42,14 +42,13 @@ def outcome(
         chosen: (trials,) all of falls.
     """
     threshold, doubt = by_placement(table, bundle.threshold), by_placement(table, bundle.doubt)
-    walked = table.walk_t <= table.t + RECOVERED_S
     told = score(table, probability, threshold, chosen)
     final = heard(table, probability, threshold, doubt, chosen)
-    taken_back = score(table, np.where(walked, probability, -1.0), threshold, chosen)
+    back = score(table, np.where(taken_back(table), probability, -1.0), threshold, chosen)
     return {
         "falls": told.falls,
         "told": _share(told.hits, told.falls),
-        "taken_back": _share(taken_back.hits, told.falls),
+        "taken_back": _share(back.hits, told.falls),
         "heard": _share(final.hits, told.falls),
         "false_alarms": told.alarms,
     }

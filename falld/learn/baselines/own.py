@@ -11,7 +11,7 @@ import numpy as np
 from falld.learn.baselines.scouted import Fit
 from falld.learn.baselines.trace import Floats, Mask
 from falld.learn.extract import Table
-from falld.learn.score import RECOVERED_S
+from falld.learn.score import taken_back
 from falld.learn.train import Examples, fit
 from falld.learn.validate import choose, limits
 
@@ -47,10 +47,9 @@ class Falld:
     def alarms(self, table: Table, score: Floats, tune: Mask) -> tuple[Mask, Mask]:
         thresholds, doubts = choose(table, score, tune)
         told = score >= limits(table, thresholds)
-        sure = told & ~self.taken_back(table)
+        sure = told & ~taken_back(table)
         confirmed = ~told & (score >= limits(table, doubts)) & np.isinf(table.walk_t)
         return told, sure | confirmed
 
     def taken_back(self, table: Table) -> Mask:
-        back: Mask = table.walk_t <= table.t + RECOVERED_S
-        return back
+        return taken_back(table)
