@@ -93,9 +93,7 @@ def grown(name: str, looks: Sequence[Look], speed: float) -> list[Figure]:
     share = (looks[-1].cpu_s - looks[0].cpu_s) / all_s
 
     def more(what: str) -> float:
-        """By the median: what leaks stays, and a name is looked up in a thread that soon ends."""
-        before, after = (statistics.median_low(getattr(each, what) for each in some) for some in (third, last))
-        return after - before
+        return max(getattr(each, what) for each in last) - max(getattr(each, what) for each in third)
 
     def counts(what: str) -> str:
         seen = sorted({getattr(each, what) for each in (*third, *last)})
