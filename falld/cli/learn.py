@@ -46,6 +46,7 @@ def train(paths: tuple[str, ...], out: Path, workers: int, work: Path | None) ->
     from falld.learn.farm import fit_all
     from falld.learn.train import Examples
     from falld.learn.validate import ORDINARY_LIFE, by_dataset, by_person, choose, judge
+    from falld.learn.weighed import weighed
     from falld.tasks.cache import Cache
 
     def progress(line: str) -> None:
@@ -56,8 +57,9 @@ def train(paths: tuple[str, ...], out: Path, workers: int, work: Path | None) ->
     found, model = fit_all(Examples(table), [*persons, *sets], workers, Cache(work), progress)
     people = judge(table, persons, found[: len(persons)])
     others = judge(table, sets, found[len(persons) :])
-    calibration = calibrate(people.probability[table.label >= 0], table.label[table.label >= 0])
-    thresholds, doubts = choose(table, calibration(people.probability), np.ones(len(table.trials), bool))
+    calibration = calibrate(people.alone[table.label >= 0], table.label[table.label >= 0])
+    in_context = weighed(table, calibration(people.alone))
+    thresholds, doubts = choose(table, in_context, np.ones(len(table.trials), bool))
     said = f"falld learn {' '.join(Path(path).name for path in paths)} --out {out}"
     write_bundle(out, model, calibration, card(out.name, table, calibration, thresholds, doubts, people, others, said))
     progress(f"{out}: thresholds {thresholds}, doubts {doubts}")

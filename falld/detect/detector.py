@@ -6,15 +6,13 @@ import numpy as np
 
 from falld.detect.bundle import Bundle
 from falld.detect.events import Event
-from falld.detect.judge import REFRACTORY_S, Judge
+from falld.detect.judge import Judge
 from falld.detect.learnt import Learnt
 from falld.detect.scout import Scout
 from falld.detect.state import pack, unpack
 from falld.samples.block import Block
 from falld.samples.clock import Clock
 from falld.samples.timeline import LONGEST_STEP_S
-
-__all__ = ["REFRACTORY_S", "Detector"]
 
 
 class Detector:

@@ -9,6 +9,7 @@ import numpy as np
 
 from falld.detect.budget import doubtful_ladder, ladder
 from falld.detect.bundle import Bundle
+from falld.detect.bursts import REFRACTORY_S, Bursts
 from falld.detect.events import Decision, Event, Gap
 from falld.detect.explain import explain
 from falld.detect.gate import Candidates, End, Finding
@@ -17,12 +18,10 @@ from falld.detect.walk import Looks
 from falld.detect.watch import Ended, Watches
 from falld.detect.window import Windows
 
-REFRACTORY_S = 10.0
-"""After a `fall`, further impacts for this long belong to it: rebounds, and the first attempts to get up."""
-
 
 class Judge:
-    """Gives a candidate its probability, holds it against the limits in force, and follows it up.
+    """Gives a candidate its probability, by its window and by what the last minute held, holds it against the limits in
+    force, and follows it up.
 
     What is learnt takes effect in the stream's order: a candidate is judged by the looks that were done before the
     last point of its window, and by the alarms before it. The impact gate has measured by then, uncorrected: which
@@ -44,6 +43,7 @@ class Judge:
         self._candidates = candidates
         self._learnt = learnt
         self._last_fall_t = -float("inf")
+        self._bursts = Bursts()
         self._watches = Watches()
 
     @property
@@ -70,11 +70,16 @@ class Judge:
 
     def dump(self) -> dict[str, Any]:
         """All that the future depends on, but for what is learnt."""
-        return {"last_fall_t": self._last_fall_t, "watches": self._watches.dump()}
+        return {
+            "last_fall_t": self._last_fall_t,
+            "bursts": self._bursts.dump(),
+            "watches": self._watches.dump(),
+        }
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Go on where `dump` stopped."""
         self._last_fall_t = saved["last_fall_t"]
+        self._bursts = Bursts.restore(saved["bursts"])
         self._watches = Watches.restore(saved["watches"])
 
     def _follow(self, candidates: Candidates | None, looks: Looks | None) -> list[Event]:
@@ -133,12 +138,13 @@ class Judge:
         return [each.said for each in over if each.said is not None]
 
     def _decide(self, found: Candidates, i: int, windows: Windows, probability: float) -> list[Event]:
-        t = float(found.t[i])
+        t, impact_t = float(found.t[i]), float(found.impact_t[i])
+        probability = self._bursts.weigh(impact_t, probability)
         raised = 0 if self._learnt.budget is None else self._learnt.budget.raised
         candidate = Decision(
             event="candidate",
             t=t,
-            impact_t=float(found.impact_t[i]),
+            impact_t=impact_t,
             probability=probability,
             threshold=self._thresholds[raised],
             placement=self._placement,

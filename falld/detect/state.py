@@ -11,7 +11,7 @@ import numpy as np
 
 from falld.errors import FalldError
 
-VERSION = 2
+VERSION = 3
 
 
 class StateError(FalldError):

@@ -103,7 +103,7 @@ def card(
 
 def _calibration(table: Table, calibration: Calibration, people: Validation) -> dict[str, Any]:
     taught = table.label >= 0
-    before, label = people.probability[taught], table.label[taught]
+    before, label = people.alone[taught], table.label[taught]
     after = cross_fitted(before, label, folds(table)[table.trial][taught])
     return {
         "sigmoid": {"scale": round(calibration.scale, 4), "shift": round(calibration.shift, 4)},

@@ -26,6 +26,7 @@ from falld.learn.groups import group
 from falld.learn.score import outcomes
 from falld.learn.train import Examples, Features, as_features, fit
 from falld.learn.validate import Split, by_person, by_placement
+from falld.learn.weighed import weighed
 from falld.resources import shipped_bundle
 from falld.samples.block import Block
 from falld.samples.recording import Meta, Recording
@@ -192,9 +193,10 @@ def main(archives: tuple[str, ...], also: tuple[str, ...], bundle: Path | None, 
         progress(how)
         worse.append(altered(plain, archives, partial(Degraded, how=how), progress))
     calibration = Calibration(**taken.card["calibration"]["sigmoid"])
-    before, *after = (calibration(found) for found in judged(Examples(everything), [plain, *worse], workers))
-    for how, table, found in zip(WAYS, worse, after, strict=True):
-        said = {"how": how, "thresholds_of": taken.name, **compare(plain, table, before, found, taken)}
+    found = judged(Examples(everything), [plain, *worse], workers)
+    before, *after = (weighed(table, calibration(alone)) for table, alone in zip([plain, *worse], found, strict=True))
+    for how, table, weighted in zip(WAYS, worse, after, strict=True):
+        said = {"how": how, "thresholds_of": taken.name, **compare(plain, table, before, weighted, taken)}
         click.echo(json.dumps(said, ensure_ascii=False))
 
 

@@ -1,6 +1,6 @@
 """Falls in the middle of life: what a recording of a fall would have shown, had it begun earlier and gone on.
 
-Half a minute of the same person's other activities comes before it, and after it lying still, or walking.
+Some of the same person's other activities come before it, one after another, and after it lying still, or walking.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from falld.samples.survey import survey
 
 WALKING = {"sisfall": ("D01", "D02"), "weda_fall": ("D01",), "umafall": ("Walking",), "mobifall": ("WAL",)}
 """Activities that are walking, by data set."""
-BEFORE_S, AFTER_S = 30.0, 40.0
+BEFORE_S, AFTER_S = 90.0, 40.0
+"""Further than the detector looks back, and longer than it follows up."""
 RISE_S = 2.0
 """To get up."""
 TREMOR_G = 0.01
@@ -80,13 +81,24 @@ class Lives:
         fall = list(of.blocks())
         t, acc = np.concatenate([block.t for block in fall]), np.concatenate([block.acc for block in fall])
         second = round(rate)
-        others = self.others[key(of.meta)]
-        before = _samples(others[int(rng.integers(len(others)))])[-round(BEFORE_S * rate) :]
-        yield Block(t[0] - np.arange(len(before), 0, -1) / rate, turned(before, before[-second:], acc[:second]))
+        before = self._before(of, acc[:second], rate, rng)
+        yield Block(t[0] - np.arange(len(before), 0, -1) / rate, before)
         yield from fall
         walk = _samples(self.walks[key(of.meta)])
         after = lying(acc, rate, rng) if ends == "stays down" else walking(acc, walk, rate)
         yield Block(t[-1] + np.arange(1, len(after) + 1) / rate, after)
+
+    def _before(self, of: Recording, first: Acc, rate: float, rng: np.random.Generator) -> Acc:
+        """Other activities, each turned so that it ends as the next one begins, the last as the (n, 3) `first`."""
+        others = self.others[key(of.meta)]
+        parts: list[Acc] = []
+        missing = round(BEFORE_S * rate)
+        while missing:
+            part = _samples(others[int(rng.integers(len(others)))])[-missing:]
+            parts.insert(0, turned(part, part[-len(first) :], first))
+            missing -= len(part)
+            first = parts[0][: len(first)]
+        return np.concatenate(parts)
 
 
 @dataclass(frozen=True, slots=True)

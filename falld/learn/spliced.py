@@ -26,6 +26,7 @@ from falld.learn.scenes import AFTER_S, SCENES, Lives
 from falld.learn.score import heard, score, taken_back
 from falld.learn.train import Examples
 from falld.learn.validate import by_placement
+from falld.learn.weighed import weighed
 from falld.resources import shipped_bundle
 from falld.samples.catalogue import open_paths
 
@@ -94,7 +95,11 @@ def main(archives: tuple[str, ...], also: tuple[str, ...], bundle: Path | None, 
         for place in ("trunk", "wrist"):
             chosen = placed & (groups == place)
             if chosen.any():
-                said = {"scene": name, "at": place, **outcome(table, calibration(probability), taken, chosen)}
+                said = {
+                    "scene": name,
+                    "at": place,
+                    **outcome(table, weighed(table, calibration(probability)), taken, chosen),
+                }
                 click.echo(json.dumps(said, ensure_ascii=False))
 
 

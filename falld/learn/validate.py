@@ -13,6 +13,7 @@ from falld.learn.extract import Table
 from falld.learn.groups import HOME, group
 from falld.learn.intervals import poisson
 from falld.learn.score import Score, heard, score
+from falld.learn.weighed import weighed
 
 FOLDS = 5
 LAB_ALARMS_PER_HOUR = 2.0
@@ -29,8 +30,10 @@ Thresholds = dict[str, float]
 class Validation:
     """Probabilities of candidates, each by a model that never saw the person, and thresholds likewise."""
 
+    alone: npt.NDArray[np.float64]
+    """(c,) by the candidate's window alone; -1 where it was not judged."""
     probability: npt.NDArray[np.float64]
-    """(c,) -1 where a candidate was not judged."""
+    """(c,) weighed by what came before it; -1 likewise."""
     threshold: npt.NDArray[np.float64]
     """(c,) above 1 where it was not."""
     doubt: npt.NDArray[np.float64]
@@ -76,11 +79,13 @@ def judge(table: Table, splits: Sequence[Split], probabilities: Sequence[npt.NDA
         probabilities: (c,) by the model of each split, of the candidates that it was not fitted on.
     """
     n = len(table.trial)
-    judged = Validation(np.full(n, -1.0), np.full(n, 2.0), np.full(n, 2.0))
+    judged = Validation(np.full(n, -1.0), np.full(n, -1.0), np.full(n, 2.0), np.full(n, 2.0))
     for split, found in zip(splits, probabilities, strict=True):
         tested = split.test[table.trial]
-        thresholds, doubts = choose(table, found, split.tune)
-        judged.probability[tested] = found[tested]
+        in_context = weighed(table, found)
+        thresholds, doubts = choose(table, in_context, split.tune)
+        judged.alone[tested] = found[tested]
+        judged.probability[tested] = in_context[tested]
         judged.threshold[tested] = limits(table, thresholds)[tested]
         judged.doubt[tested] = limits(table, doubts)[tested]
     return judged

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from falld.detect.bundle import Bundle
-from falld.detect.detector import REFRACTORY_S, Detector
+from falld.detect.bursts import REFRACTORY_S
+from falld.detect.detector import Detector
 from falld.detect.events import Decision, Event, Gap
 from falld.detect.learnt import Learnt
 from falld.detect.state import StateError

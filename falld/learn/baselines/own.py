@@ -14,17 +14,18 @@ from falld.learn.extract import Table
 from falld.learn.score import taken_back
 from falld.learn.train import Examples, fit
 from falld.learn.validate import choose, limits
+from falld.learn.weighed import weighed
 
 
 def fit_fold(examples: Examples, train: Mask) -> Floats:
-    """The (c,) probabilities of every candidate by a model of some trials' candidates.
+    """The (c,) probabilities of every candidate by a model of some trials' candidates, and by what came before it.
 
     Args:
         examples: all candidates.
         train: (n,) the trials to learn from.
     """
     model = fit(examples, np.flatnonzero(train[examples.table.trial]))
-    return model.probability(examples.own)
+    return weighed(examples.table, model.probability(examples.own))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from falld.detect.detector import REFRACTORY_S
+from falld.detect.bursts import REFRACTORY_S
 from falld.learn.baselines.trace import Floats, Mask
 from falld.learn.benchmark.counts import Facts
 from falld.learn.benchmark.events import Events
