@@ -15,6 +15,7 @@ class Decision:
     """When a live daemon would have known: no sample later than this was used."""
     impact_t: float
     probability: float
+    """Of a fall, by the window and by what the minute before held."""
     threshold: float
     placement: str
     model: str

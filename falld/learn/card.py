@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 import falld
+from falld.detect.bursts import ALIKE, LOOKED_BACK_S, MOST, REFRACTORY_S
 from falld.detect.features import FEATURE_SET, NAMES
 from falld.detect.window import APART, GATE_G, GRID_HZ, POST, PRE
 from falld.learn.augment import WAYS
@@ -71,6 +72,10 @@ def card(
         ),
         "has_also_seen": f"{COPIES} copies of each impact, by chance in other ways: {', '.join(WAYS)}",
         "calibration": _calibration(table, calibration, people),
+        "weighed": (
+            f"the odds are divided by one more than the impacts of {ALIKE:.0%} and more that lie {REFRACTORY_S:g} to "
+            f"{LOOKED_BACK_S:g} s before, at most by {MOST + 1}; thresholds and figures are of probabilities so weighed"
+        ),
         "thresholds": {place: thresholds[group(place)] for place in PLACEMENTS},
         "doubts": {place: doubts[group(place)] for place in PLACEMENTS},
         "thresholds_chosen": (
