@@ -46,19 +46,20 @@ def compared(facts: Facts, judges: dict[str, Judge], parts: Parts) -> list[Secti
         f"compares how they rank, not how their thresholds transfer. {_PEOPLE}, and the thresholds set again. "
     )
     sections = []
-    for key, title, some in (
-        ("", ", each data set left out", parts.whole),
-        ("_by_dataset", ", by the data set left out", parts.datasets),
+    for key, where, title, some in (
+        ("", "lab", ", each data set left out", parts.whole),
+        ("_scripted", "scripted", ", each data set left out", parts.scripted),
+        ("_by_dataset", "lab", ", by the data set left out", parts.datasets),
     ):
         equal = Section(
             f"equal{key}",
-            f"Falls found in % at equal lab false alarms{title}",
+            f"Falls found in % at equal {where} false alarms{title}",
             same + parts.left_out,
             ("method", "at", "judged", "falls", *_AT, "false/day ordinary life"),
         )
         more = Section(
             f"paired{key}",
-            f"falld minus each method, in points of the falls, at equal lab false alarms{title}",
+            f"falld minus each method, in points of the falls, at equal {where} false alarms{title}",
             f"{same}Paired: the same people for both. {parts.left_out}",
             ("falld minus", "at", "judged", "falls", *_AT, "all above 0"),
         )

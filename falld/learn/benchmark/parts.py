@@ -34,6 +34,8 @@ class Parts:
     """What is judged: everything, with and without the cleaning, and each data set."""
 
     whole: list[Part]
+    scripted: list[Part]
+    """The same falls, held to the hours of all that is scripted; none, where only the lab is."""
     datasets: list[Part]
     left_out: str
     """How many falls the cleaning leaves out."""
@@ -48,7 +50,7 @@ class Parts:
             Part(n, falls & (facts.dataset == n), lab & (facts.dataset == n)) for n in facts.with_falls.tolist()
         ]
         if not dirty.any():
-            return cls([Part("all", falls, lab)], datasets, "")
+            return cls._held([Part("all", falls, lab)], facts.scripted & tested, datasets, "")
         datasets += [
             Part(f"{part.name}, cleaned", part.falls & ~dirty, part.lab) for part in datasets if part.name in CLEANED
         ]
@@ -60,7 +62,12 @@ class Parts:
             "recordings are not judged. "
         )
         judged = [Part(f"all, {names} cleaned", falls & ~dirty, lab), Part("all", falls, lab)]
-        return cls(judged, datasets, said)
+        return cls._held(judged, facts.scripted & tested, datasets, said)
+
+    @classmethod
+    def _held(cls, whole: list[Part], scripted: Mask, datasets: list[Part], left_out: str) -> Parts:
+        more = [replace(part, lab=scripted) for part in whole if (part.lab != scripted).any()]
+        return cls(whole, more, datasets, left_out)
 
 
 def _n(mask: Mask, facts: Facts, group: str) -> int:
