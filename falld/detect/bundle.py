@@ -12,8 +12,9 @@ import onnxruntime
 import yaml
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
-from falld.detect.features import FEATURE_SET, features
+from falld.detect.features import FEATURE_SET
 from falld.detect.reference import AT_ONCE, Probabilities, Reference
+from falld.detect.smooth import shown
 from falld.detect.window import GRID_HZ, Windows
 from falld.errors import FalldError
 
@@ -111,7 +112,7 @@ class Bundle:
         return self._judge(windows, placement, AT_ONCE if self.batches else 1)
 
     def _judge(self, windows: Windows, placement: str, at_once: int) -> Probabilities:
-        rows, _ = features(windows, placement)
+        rows = shown(windows, placement)
         found = np.empty(len(rows), np.float32)
         try:
             for start in range(0, len(rows), at_once):
@@ -184,7 +185,7 @@ def _open_model(path: Path, width: int) -> onnxruntime.InferenceSession:
         raise BundleError(str(path), f"onnxruntime refuses it ({error})", _REINSTALL) from None
     takes = {each.name: each.shape[1:] for each in session.get_inputs()}
     gives = {each.name: each.shape[1:] for each in session.get_outputs()}
-    if takes != {_INPUT: [width]} or gives.get(_OUTPUT) != [2]:
-        what = f"takes {takes} and gives {gives}, not {width} {_INPUT} and 2 {_OUTPUT} as the card says"
+    if takes != {_INPUT: [2, width]} or gives.get(_OUTPUT) != [2]:
+        what = f"takes {takes} and gives {gives}, not 2 times {width} {_INPUT} and 2 {_OUTPUT} as the card says"
         raise BundleError(str(path), what, _REINSTALL)
     return session

@@ -17,8 +17,8 @@ from falld.detect.spans import Array, Seconds, Spans, points
 from falld.detect.window import GRID_HZ, POST, PRE, Windows
 from falld.samples.recording import TRUNK
 
-FEATURE_SET = "impact-2"
-"""Name of this set; a bundle trained on another one is refused."""
+FEATURE_SET = "impact-3"
+"""Name of this set, and of how it is shown to a model; a bundle made for another one is refused."""
 
 _SPANS = (
     (-3.0, -2.0),

@@ -20,12 +20,14 @@ from falld.detect.features import NAMES
 from falld.learn.calibrate import Calibration
 from falld.learn.network import Network
 from falld.learn.reference import seal
-from falld.learn.train import AT_TRUNK, NETWORK_SHARE, OF_FOREST, OF_NETWORK, PLAIN_SHARE, Model
+from falld.learn.train import AT_TRUNK, NETWORK_SHARE, OF_FOREST, OF_NETWORK, PLAIN_SHARE, SMOOTH_SHARE, Model
 
 _OPSET = {"": 17, "ai.onnx.ml": 3}
 """Old enough for every onnxruntime that still has wheels for a Pi."""
 _IR = 8
 """The file format of that time."""
+_ROWS = "rows"
+"""What members are shown: (2 n, d), each impact as it is, then smoothed."""
 
 
 def write_bundle(folder: Path, model: Model, calibration: Calibration, card: dict[str, Any]) -> None:
@@ -49,8 +51,9 @@ def write_bundle(folder: Path, model: Model, calibration: Calibration, card: dic
 
 
 def export(model: Model, calibration: Calibration) -> onnx.ModelProto:
-    """One graph from `features` (n, d) to `probabilities` (n, 2): no fall, fall."""
+    """One graph from `features` (n, 2, d), as they are and smoothed, to `probabilities` (n, 2): no fall, fall."""
     graph = _Graph()
+    graph.add("Reshape", "features", graph.constant(np.array([-1, len(NAMES)])), out=_ROWS)
     forest = graph.mean([_forest(graph, graph.columns(OF_FOREST), each) for each in model.forests])
     network = graph.mean([_network(graph, graph.columns(OF_NETWORK), each) for each in model.networks])
     parts = [
@@ -61,10 +64,15 @@ def export(model: Model, calibration: Calibration) -> onnx.ModelProto:
     further = graph.add("Sub", _forest(graph, graph.columns(OF_FOREST), model.plain), logit)
     share = graph.add("Mul", graph.columns(AT_TRUNK), graph.constant(np.float32(PLAIN_SHARE)))
     logit = graph.add("Add", logit, graph.add("Mul", share, further))
+    logit, smooth = graph.pairs(logit)
+    at_trunk, _ = graph.pairs(graph.columns(AT_TRUNK))
+    elsewhere = graph.add("Sub", graph.constant(np.float32(1)), at_trunk)
+    share = graph.add("Mul", elsewhere, graph.constant(np.float32(SMOOTH_SHARE)))
+    logit = graph.add("Add", logit, graph.add("Mul", share, graph.add("Sub", smooth, logit)))
     scaled = graph.add("Mul", logit, graph.constant(np.float32(calibration.scale)))
     fall = graph.add("Sigmoid", graph.add("Add", scaled, graph.constant(np.float32(calibration.shift))))
     graph.add("Concat", graph.add("Sub", graph.constant(np.float32(1)), fall), fall, out="probabilities", axis=1)
-    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, len(NAMES)])
+    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, 2, len(NAMES)])
     probabilities = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2])
     merged = helper.make_graph(graph.nodes, "falld", [features], [probabilities], graph.constants)
     opsets = [helper.make_opsetid(domain, version) for domain, version in _OPSET.items()]
@@ -91,7 +99,13 @@ class _Graph:
         return name
 
     def columns(self, which: npt.NDArray[np.int64]) -> str:
-        return self.add("Gather", "features", self.constant(which), axis=1)
+        return self.add("Gather", _ROWS, self.constant(which), axis=1)
+
+    def pairs(self, column: str) -> tuple[str, str]:
+        """(n, 1) each of the impacts as they are and smoothed, of both (2 n, 1)."""
+        both = self.add("Reshape", column, self.constant(np.array([-1, 2])))
+        own, smooth = (self.add("Gather", both, self.constant(np.array([i])), axis=1) for i in (0, 1))
+        return own, smooth
 
     def mean(self, terms: list[str]) -> str:
         return self.add("Mean", *terms)

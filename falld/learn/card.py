@@ -11,6 +11,7 @@ import numpy.typing as npt
 import falld
 from falld.detect.bursts import ALIKE, LOOKED_BACK_S, MOST, REFRACTORY_S
 from falld.detect.features import FEATURE_SET, NAMES
+from falld.detect.smooth import POINTS
 from falld.detect.window import APART, GATE_G, GRID_HZ, POST, PRE
 from falld.learn.augment import WAYS
 from falld.learn.benchmark.groups import age_group, sex_group
@@ -18,7 +19,7 @@ from falld.learn.calibrate import Calibration, cross_fitted, error
 from falld.learn.extract import Table
 from falld.learn.groups import group
 from falld.learn.score import Score, heard, score
-from falld.learn.train import COPIES, FORESTS, NETWORKS, PLAIN_SHARE
+from falld.learn.train import COPIES, FORESTS, NETWORKS, PLAIN_SHARE, SMOOTH_SHARE
 from falld.learn.validate import (
     LAB_ALARMS_PER_HOUR,
     LIFE_ALARMS_PER_DAY,
@@ -69,6 +70,10 @@ def card(
             f"half {FORESTS} histogram gradient boostings on numbers for phases of the impact, half {NETWORKS} small "
             f"networks on its course; at the trunk {PLAIN_SHARE:.2f} of a boosting that saw no copies, and the rest of "
             "these; added up in logits (scikit-learn, exported to ONNX)"
+        ),
+        "shown": (
+            f"each impact as it is; but for the trunk {SMOOTH_SHARE:.2f} of what the model says of means over "
+            f"{POINTS / GRID_HZ:g} s, and the rest of what it says of it as it is; added up in logits"
         ),
         "has_also_seen": f"{COPIES} copies of each impact, by chance in other ways: {', '.join(WAYS)}",
         "calibration": _calibration(table, calibration, people),

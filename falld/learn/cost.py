@@ -10,8 +10,8 @@ import click
 import numpy as np
 
 from falld.detect.bundle import REFERENCE, Bundle
-from falld.detect.features import features
 from falld.detect.reference import Reference
+from falld.detect.smooth import shown
 from falld.detect.window import Windows
 from falld.resources import shipped_bundle
 
@@ -44,7 +44,7 @@ def cost(folder: Path) -> Cost:
     for windows, placement in alone * TIMES:
         # Of the process, not of the clock on the wall: other work of the machine does not count.
         begun = time.process_time()
-        features(windows, placement)
+        shown(windows, placement)
         described = time.process_time()
         bundle.probabilities(windows, placement)
         spent.append((described - begun, time.process_time() - described))

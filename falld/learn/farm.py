@@ -62,5 +62,5 @@ def _judge(examples: Examples, split: Split) -> npt.NDArray[np.float64]:
     model = _fit(examples, split.train)
     rest = np.flatnonzero((split.tune | split.test)[examples.table.trial])
     found = np.full(len(examples.table.trial), -1.0)
-    found[rest] = model.probability(examples.own[rest])
+    found[rest] = model.probability(examples.own[rest], examples.smooth[rest])
     return found

@@ -24,7 +24,7 @@ from falld.learn.extract import Alter, Table, extract
 from falld.learn.forks import Forks
 from falld.learn.groups import group
 from falld.learn.score import outcomes
-from falld.learn.train import Examples, Features, as_features, fit
+from falld.learn.train import Examples, Features, as_features, as_smoothed, fit
 from falld.learn.validate import Split, by_person, by_placement
 from falld.learn.weighed import weighed
 from falld.resources import shipped_bundle
@@ -117,7 +117,8 @@ def judged(examples: Examples, tables: list[Table], workers: int) -> list[npt.ND
         workers: processes that fit at once.
     """
     found = [np.zeros(len(table.trial)) for table in tables]
-    with Forks((examples, [(table, as_features(table)) for table in tables]), workers) as forks:
+    seen = [(table, as_features(table), as_features(as_smoothed(table))) for table in tables]
+    with Forks((examples, seen), workers) as forks:
         for promise in [forks.start(_judge, split) for split in by_person(examples.table)]:
             for all_of_it, (which, part) in zip(found, promise.get(), strict=True):
                 all_of_it[which] = part
@@ -125,14 +126,14 @@ def judged(examples: Examples, tables: list[Table], workers: int) -> list[npt.ND
 
 
 def _judge(
-    shared: tuple[Examples, list[tuple[Table, Features]]], split: Split
+    shared: tuple[Examples, list[tuple[Table, Features, Features]]], split: Split
 ) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]:
     examples, seen = shared
     model = fit(examples, np.flatnonzero(split.train[examples.table.trial]))
     out = []
-    for table, x in seen:
+    for table, x, smooth in seen:
         which = np.flatnonzero(split.test[table.trial])
-        out.append((which, model.probability(x[which])))
+        out.append((which, model.probability(x[which], smooth[which])))
     return out
 
 

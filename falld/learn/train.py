@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from falld.detect.features import NAMES, NUMBERS, PLACES, features
+from falld.detect.smooth import smoothed
 from falld.detect.window import Windows
 from falld.learn.augment import another
 from falld.learn.extract import Table
@@ -24,6 +25,9 @@ NETWORK_SHARE = 0.5
 PLAIN_SHARE = 1 / 3
 """Of the forest that learnt from no copies, at the trunk, where so each kind of member counts the same; elsewhere it
 counts nothing."""
+SMOOTH_SHARE = 1 / 3
+"""Of what the model says of an impact smoothed, beside what it says of it as it is, everywhere but at the trunk. It
+learns from impacts as they are; taught smoothed ones instead it finds fewer falls at the wrist."""
 _PLACED = slice(len(NAMES) - len(PLACES), len(NAMES))
 AT_TRUNK = np.r_[len(NAMES) - len(PLACES) + PLACES.index("trunk")]
 """Column of the features: 1 at the trunk, else 0."""
@@ -56,24 +60,30 @@ class Model:
     networks: tuple[Network, ...]
     plain: HistGradientBoostingClassifier
 
-    def probability(self, x: Features) -> npt.NDArray[np.float64]:
-        """(n,) of (n, d) features."""
-        forest = np.mean([each.decision_function(x[:, OF_FOREST]) for each in self.forests], axis=0)
-        network = np.mean([each.logit(x[:, OF_NETWORK]) for each in self.networks], axis=0)
-        logit = (1 - NETWORK_SHARE) * forest + NETWORK_SHARE * network
-        share = PLAIN_SHARE * x[:, AT_TRUNK[0]].astype(np.float64)
-        logit += share * (self.plain.decision_function(x[:, OF_FOREST]) - logit)
+    def probability(self, x: Features, smooth: Features) -> npt.NDArray[np.float64]:
+        """(n,) of (n, d) features of impacts as they are, and of the same smoothed."""
+        logit = self.logit(x)
+        logit += SMOOTH_SHARE * (1 - x[:, AT_TRUNK[0]].astype(np.float64)) * (self.logit(smooth) - logit)
         probability: npt.NDArray[np.float64] = 1 / (1 + np.exp(-logit))
         return probability
 
+    def logit(self, x: Features) -> npt.NDArray[np.float64]:
+        """(n,) of (n, d) features."""
+        forest = np.mean([each.decision_function(x[:, OF_FOREST]) for each in self.forests], axis=0)
+        network = np.mean([each.logit(x[:, OF_NETWORK]) for each in self.networks], axis=0)
+        logit: npt.NDArray[np.float64] = (1 - NETWORK_SHARE) * forest + NETWORK_SHARE * network
+        share = PLAIN_SHARE * x[:, AT_TRUNK[0]].astype(np.float64)
+        logit += share * (self.plain.decision_function(x[:, OF_FOREST]) - logit)
+        return logit
+
 
 class Examples:
-    """All candidates as features: as they are, and in other ways."""
+    """All candidates as features: as they are, smoothed, and in other ways."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
         self.group = np.array([group(trial.meta.placement) for trial in table.trials])[table.trial]
-        self.own = as_features(table)
+        self.own, self.smooth = as_features(table), as_features(as_smoothed(table))
         self.copies: list[Features] = []
         self.passes: list[npt.NDArray[np.bool_]] = []
         for number in range(COPIES):
@@ -89,6 +99,11 @@ def as_features(table: Table) -> Features:
     place = np.array([_FLAGS[group(trial.meta.placement)] for trial in table.trials], np.float32)
     x[:, _PLACED] = place[table.trial]
     return x
+
+
+def as_smoothed(table: Table) -> Table:
+    """The same candidates smoothed, as a model is shown them besides."""
+    return replace(table, acc=smoothed(table.acc))
 
 
 def fit(examples: Examples, rows: Rows) -> Model:

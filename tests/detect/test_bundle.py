@@ -69,7 +69,7 @@ def test_a_missing_file_is_named(copy: Path, name: str) -> None:
     [
         ({"feature_set": "other-9"}, "is for features other-9"),
         ({"grid_hz": 100.0}, "at 100.0 Hz"),
-        ({"features": 3}, "not 3 features and 2 probabilities as the card says"),
+        ({"features": 3}, "not 2 times 3 features and 2 probabilities as the card says"),
         ({"thresholds": {"wrist": 0.5}}, "does not say all of"),
         ({"thresholds": 0.5}, "does not say all of"),
         ({"lowest_hz": None}, "does not say all of"),
@@ -160,7 +160,7 @@ def test_a_runtime_that_fails_is_told(copy: Path) -> None:
 
     class Failing:
         def run(self, names: list[str], rows: dict[str, Any]) -> list[Any]:
-            return bundle.session.run(names, {"features": rows["features"][:, :3]})
+            return bundle.session.run(names, {"features": rows["features"][..., :3]})
 
     with pytest.raises(BundleError, match="cannot judge a candidate"):
         replace(bundle, session=Failing()).probabilities(Windows(np.zeros((1, PRE + 1 + POST, 3), np.float32)), "hip")

@@ -11,6 +11,8 @@ import pytest
 from players import play
 from threadpoolctl import threadpool_limits
 
+from falld.detect.smooth import shown
+from falld.detect.window import Windows
 from falld.errors import FalldError
 from falld.learn.bundle import export
 from falld.learn.calibrate import Calibration
@@ -38,17 +40,34 @@ def model(examples: Examples) -> Model:
 
 
 def test_the_model_tells_falls_from_the_rest(examples: Examples, model: Model) -> None:
-    label, found = examples.table.label, model.probability(examples.own)
+    label, found = examples.table.label, model.probability(examples.own, examples.smooth)
     assert found[label == 1].min() > 0.5 > found[label == 0].max()
+
+
+def test_it_is_judged_by_what_a_home_is_shown(examples: Examples) -> None:
+    table = examples.table
+    for name, placement in (("wrist", "wrist"), ("trunk", "waist")):
+        some = examples.group == name
+        assert some.any()
+        own = np.stack((examples.own, examples.smooth), axis=1)[some]
+        np.testing.assert_array_equal(own, shown(Windows(table.acc[some]), placement))
 
 
 def test_the_forest_without_copies_counts_at_the_trunk_alone(examples: Examples, model: Model) -> None:
     other = replace(model, plain=model.forests[0])
-    changed = other.probability(examples.own) != model.probability(examples.own)
+    changed = other.logit(examples.own) != model.logit(examples.own)
     trunk = examples.group == "trunk"
     assert changed[trunk].any()
     assert (~trunk).any()
     assert not changed[~trunk].any()
+
+
+def test_an_impact_smoothed_counts_everywhere_but_at_the_trunk(examples: Examples, model: Model) -> None:
+    shaken = examples.smooth[::-1]
+    changed = model.probability(examples.own, shaken) != model.probability(examples.own, examples.smooth)
+    trunk = examples.group == "trunk"
+    assert changed[~trunk].any()
+    assert not changed[trunk].any()
 
 
 def test_the_file_says_what_the_model_says(examples: Examples, model: Model) -> None:
@@ -56,8 +75,9 @@ def test_the_file_says_what_the_model_says(examples: Examples, model: Model) -> 
     exported = export(model, calibration).SerializeToString()
     session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
     x = np.concatenate([examples.own, *examples.copies])
-    (said,) = session.run(["probabilities"], {"features": x})
-    np.testing.assert_allclose(said[:, 1], calibration(model.probability(x)), atol=1e-5)
+    smooth = np.roll(x, 1, axis=0)
+    (said,) = session.run(["probabilities"], {"features": np.stack((x, smooth), axis=1)})
+    np.testing.assert_allclose(said[:, 1], calibration(model.probability(x, smooth)), atol=1e-5)
     np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-6)
 
 

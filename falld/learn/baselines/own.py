@@ -25,7 +25,7 @@ def fit_fold(examples: Examples, train: Mask) -> Floats:
         train: (n,) the trials to learn from.
     """
     model = fit(examples, np.flatnonzero(train[examples.table.trial]))
-    return weighed(examples.table, model.probability(examples.own))
+    return weighed(examples.table, model.probability(examples.own, examples.smooth))
 
 
 @dataclass(frozen=True, slots=True)

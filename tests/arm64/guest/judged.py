@@ -14,9 +14,10 @@ import numpy.typing as npt
 import onnxruntime
 
 from falld.detect.bundle import Bundle
-from falld.detect.features import NAMES, features
+from falld.detect.features import NAMES
 from falld.detect.gate import Candidates
 from falld.detect.scout import Scout
+from falld.detect.smooth import shown
 from falld.detect.window import Windows
 from falld.resources import shipped_bundle
 from falld.samples.catalogue import open_paths
@@ -56,15 +57,13 @@ def impacts(recordings: Iterable[Filed | Unusable]) -> Iterator[tuple[Window, st
 
 
 def described(windows: npt.NDArray[np.float32], placements: Iterable[str]) -> npt.NDArray[np.float32]:
-    """(c, d) features of (c, w, 3) windows, each alone, as they come live."""
-    alone = [
-        features(Windows(window[None]), placement)[0] for window, placement in zip(windows, placements, strict=True)
-    ]
-    return np.concatenate([np.empty((0, len(NAMES)), np.float32), *alone])
+    """(c, 2, d) features of (c, w, 3) windows, each alone, as they come live."""
+    alone = [shown(Windows(window[None]), placement) for window, placement in zip(windows, placements, strict=True)]
+    return np.concatenate([np.empty((0, 2, len(NAMES)), np.float32), *alone])
 
 
 def judged(bundle: Bundle, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(c,) probabilities of (c, d) features, each alone."""
+    """(c,) probabilities of (c, 2, d) features, each alone."""
     runs = (bundle.session.run(["probabilities"], {"features": vector[None]}) for vector in vectors)
     return np.array([output[0, 1] for (output,) in runs], np.float32)
 
